@@ -147,7 +147,8 @@ func TestCommandDecoderFedEarly(t *testing.T) {
 	first := append(make([]byte, 0, 64), "NOOP\r\nPW"...)
 	d.Feed(first)
 	d.Feed([]byte("D\r\n"))
-	sameEvents(t, drain(&d), []event[Command]{cmd(NOOP), cmd(PWD)})
+	got, _ := drain(&d)
+	sameEvents(t, got, []event[Command]{cmd(NOOP), cmd(PWD)})
 	if !bytes.Equal(first[:12], []byte("NOOP\r\nPW\x00\x00\x00\x00")) {
 		t.Error("the decoder wrote into memory of its caller")
 	}

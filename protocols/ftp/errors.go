@@ -45,7 +45,7 @@ func (e *ReplyError) Error() string {
 	if e.Line == "" {
 		return "reply: " + e.Err.Error()
 	}
-	return fmt.Sprintf("reply line %q: %v", e.Line, e.Err)
+	return fmt.Sprintf("reply line \"%s\": %v", e.Line, e.Err)
 }
 
 func (e *ReplyError) Unwrap() error { return e.Err }
@@ -58,11 +58,11 @@ type AddrError struct {
 }
 
 func (e *AddrError) Error() string {
-	return fmt.Sprintf("%s address %q: %v", e.Verb, e.Text, e.Err)
+	return fmt.Sprintf("%s address \"%s\": %v", e.Verb, e.Text, e.Err)
 }
 
 func (e *AddrError) Unwrap() error { return e.Err }
 
 func addrError(verb, text string, err error) error {
-	return &AddrError{Verb: verb, Text: escaped(text, maxLogged), Err: err}
+	return &AddrError{Verb: verb, Text: escaped(text, maxQuoted), Err: err}
 }

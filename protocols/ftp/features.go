@@ -86,7 +86,7 @@ func hasWord(list, word string) bool {
 
 // FeaturesReply is our own answer to FEAT: the list sorted ignoring case.
 func FeaturesReply(list []string) Reply {
-	sorted := slices.SortedFunc(slices.Values(list), func(a, b string) int {
+	sorted := slices.SortedStableFunc(slices.Values(list), func(a, b string) int {
 		return strings.Compare(strings.ToLower(a), strings.ToLower(b))
 	})
 	lines := make([]string, 0, len(sorted)+2)

@@ -19,8 +19,8 @@ type event[T any] struct {
 	Err   error // the bare cause, for comparing
 }
 
-// drain calls Next until it has no more. A final error is reported once.
-func drain[T any](d decoder[T]) (events []event[T]) {
+// drain calls Next until it has no more. An error without ok ends the stream.
+func drain[T any](d decoder[T]) (events []event[T], ended bool) {
 	for {
 		v, ok, err := d.Next()
 		if err != nil {
@@ -29,7 +29,7 @@ func drain[T any](d decoder[T]) (events []event[T]) {
 			events = append(events, event[T]{Value: v})
 		}
 		if !ok {
-			return events
+			return events, err != nil
 		}
 	}
 }
@@ -40,19 +40,16 @@ func feed[T any](d decoder[T], pieces ...string) (events []event[T]) {
 	for _, p := range pieces {
 		b := []byte(p)
 		d.Feed(b)
-		events = append(events, drain(d)...)
+		more, ended := drain(d)
+		events = append(events, more...)
 		for i := range b {
 			b[i] = '!'
 		}
-		if n := len(events); n > 0 && isFatal(events[n-1].Err) {
+		if ended {
 			break
 		}
 	}
 	return events
-}
-
-func isFatal(err error) bool {
-	return errors.Is(err, ErrMalformedReply) || errors.Is(err, ErrReplyTooLong)
 }
 
 func bytewise(s string) []string {

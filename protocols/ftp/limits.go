@@ -25,6 +25,7 @@ const (
 	MaxFeatures    = 256
 	MaxFeatureLine = 1 << 10
 
-	// maxLogged bounds what the String methods show.
+	// maxLogged bounds what the String methods show, maxQuoted what errors do.
 	maxLogged = 256
+	maxQuoted = 64
 )

@@ -10,8 +10,8 @@ import (
 // Clients and scripts match on these texts, so a change here is a change of
 // behaviour. What a backend says is passed on and not listed.
 //
-// Names taken from the client (verbs, hosts, users) are shortened and escaped
-// before they are sent back.
+// Names taken from the client (verbs, hosts, users) are shortened and freed of
+// control bytes before they are sent back.
 
 // CommandOK answers PORT and EPRT.
 func CommandOK(verb string) Reply { return NewReply(200, echo(verb)+" command successful") }
@@ -245,5 +245,26 @@ func ForbiddenArgument(arg string) Reply {
 	return NewReply(550, echo(arg)+": Forbidden command argument")
 }
 
-// echo makes text from elsewhere fit to be sent back on one line.
-func echo(s string) string { return escaped(s, maxLogged) }
+// echo makes text from elsewhere fit to be sent back on one line: bounded, and
+// without control bytes. Everything else stays, whatever its character set.
+func echo(s string) string {
+	s = s[:min(len(s), maxLogged)]
+	for i := range len(s) {
+		if isControl(s[i]) {
+			return replaceControls(s)
+		}
+	}
+	return s
+}
+
+func replaceControls(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if isControl(c) {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}
+
+func isControl(c byte) bool { return c < ' ' || c == 0x7f }

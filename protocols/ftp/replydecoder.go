@@ -69,7 +69,7 @@ func (d *ReplyDecoder) nextLine() (line []byte, whole bool) {
 	}
 	// One more than the limit, for the CR that belongs to the line's end.
 	if size := len(d.line) + len(part); size > MaxReplyLine+1 {
-		d.fail(append(d.line, part[:min(len(part), maxLogged)]...), ErrLineTooLong)
+		d.fail(append(d.line, part[:min(len(part), maxQuoted+1)]...), ErrLineTooLong)
 		return nil, false
 	}
 	if i < 0 {
@@ -133,5 +133,5 @@ func (d *ReplyDecoder) begin(line []byte) (r Reply, ok bool) {
 
 // fail ends the stream and lets go of everything held.
 func (d *ReplyDecoder) fail(line []byte, err error) {
-	*d = ReplyDecoder{err: &ReplyError{Line: escaped(string(line[:min(len(line), maxLogged)]), maxLogged), Err: err}}
+	*d = ReplyDecoder{err: &ReplyError{Line: escaped(string(line[:min(len(line), maxQuoted+1)]), maxQuoted), Err: err}}
 }
