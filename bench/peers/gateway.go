@@ -1,0 +1,203 @@
+package peers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	gatewayPackage = "github.com/sluice-gateway/sluice/cmd/sluice"
+	gatewayGrace   = 10 * time.Second
+)
+
+// ErrNoGateway says that the module has no gateway to run: it does not build, or it has no
+// serve command.
+var ErrNoGateway = errors.New("no gateway to test")
+
+// build makes the binary once for the whole test process.
+var build = sync.OnceValues(buildGateway)
+
+func buildGateway() (string, error) {
+	dir, err := os.MkdirTemp("", "sluice-binary-")
+	if err != nil {
+		return "", fmt.Errorf("build the gateway: %w", err)
+	}
+	binary := filepath.Join(dir, "sluice")
+	args := []string{"build", "-o", binary}
+	if raceBuild {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, gatewayPackage)...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: go build %s: %w: %s", ErrNoGateway, gatewayPackage, err, out)
+	}
+	if out, err := exec.Command(binary, "serve", "--help").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: sluice serve --help: %w: %s", ErrNoGateway, err, out)
+	}
+	return binary, nil
+}
+
+// GatewayBinary is the path of the freshly built gateway. SLUICE_BINARY names one that is built
+// already. RemoveGatewayBinary cleans up.
+func GatewayBinary() (string, error) {
+	if path := os.Getenv("SLUICE_BINARY"); path != "" {
+		return path, nil
+	}
+	return build()
+}
+
+// RemoveGatewayBinary deletes what GatewayBinary built; for the end of TestMain.
+func RemoveGatewayBinary() {
+	if os.Getenv("SLUICE_BINARY") != "" {
+		return
+	}
+	if path, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path)) // a leftover in the temporary folder harms nobody
+	}
+}
+
+// RequireGateway skips the test while there is no gateway. Where CI is set it fails instead:
+// nothing may go untested there.
+func RequireGateway(t testing.TB) string {
+	t.Helper()
+	path, err := GatewayBinary()
+	switch {
+	case err == nil:
+		return path
+	case os.Getenv("CI") != "":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+	return ""
+}
+
+// Gateway is a running gateway.
+type Gateway struct {
+	// Dir holds the configuration and whatever it places there.
+	Dir string
+	// Config is the path of the configuration file.
+	Config string
+
+	t      testing.TB
+	binary string
+	wait   []string
+	proc   *process
+	runs   int
+	past   string // output of the runs before this one
+}
+
+// NewGateway prepares a gateway in a directory of its own; Start runs it.
+func NewGateway(t testing.TB) *Gateway {
+	t.Helper()
+	binary := RequireGateway(t)
+	dir, err := tempDir("gateway")
+	if err != nil {
+		t.Fatalf("prepare a gateway: %v", err)
+	}
+	g := &Gateway{Dir: dir, Config: filepath.Join(dir, "proftpd.conf"), t: t, binary: binary}
+	t.Cleanup(g.finish)
+	return g
+}
+
+// Configure writes the configuration file; a running gateway reads it at its next HUP or start.
+func (g *Gateway) Configure(config string) {
+	g.t.Helper()
+	if err := os.WriteFile(g.Config, []byte(config), 0o644); err != nil {
+		g.t.Fatalf("configure the gateway: %v", err)
+	}
+}
+
+// Start runs the gateway and waits until every address in listeners accepts connections.
+func (g *Gateway) Start(listeners ...string) {
+	g.t.Helper()
+	if err := g.StartErr(listeners...); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// StartErr is Start with the error handed back.
+func (g *Gateway) StartErr(listeners ...string) error {
+	if g.proc != nil {
+		g.past += g.proc.printed()
+	}
+	g.runs++
+	g.wait = listeners
+	proc, err := startProcess(fmt.Sprintf("sluice-%d", g.runs), g.binary, g.Dir, nil, "serve", "-c", g.Config)
+	if err != nil {
+		return err
+	}
+	g.proc = proc
+	for _, addr := range listeners {
+		if err := waitListening(addr, false, proc, startLimit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PID is the running gateway's process id.
+func (g *Gateway) PID() int { return g.proc.pid() }
+
+// Signal sends a signal to the gateway: HUP to reload, TERM to drain, KILL to crash it.
+func (g *Gateway) Signal(sig syscall.Signal) {
+	g.t.Helper()
+	if err := g.proc.signal(sig); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// Wait reports whether the gateway has ended within limit.
+func (g *Gateway) Wait(limit time.Duration) bool { return g.proc.wait(limit) }
+
+// ExitCode is the exit status of an ended gateway, -1 when a signal ended it.
+func (g *Gateway) ExitCode() int {
+	if !g.proc.exited() {
+		return -1
+	}
+	return g.proc.cmd.ProcessState.ExitCode()
+}
+
+// Restart stops the gateway and starts it again on the same configuration and state.
+func (g *Gateway) Restart() {
+	g.t.Helper()
+	g.proc.stop(gatewayGrace)
+	g.Start(g.wait...)
+}
+
+// Output is all that the gateway has printed, over every run.
+func (g *Gateway) Output() string { return g.past + g.proc.printed() }
+
+// File reads one of the files in the gateway's directory, "" when it is not there.
+func (g *Gateway) File(name string) string { return readAll(filepath.Join(g.Dir, name)) }
+
+// finish stops the gateway and looks for what no test may leave behind.
+func (g *Gateway) finish() {
+	defer os.RemoveAll(g.Dir)
+	if g.proc == nil {
+		return
+	}
+	g.proc.stop(gatewayGrace)
+	output := g.Output()
+	for _, cry := range []string{"DATA RACE", "panic:", "fatal error:", "goroutine 1 ["} {
+		if strings.Contains(output, cry) {
+			g.t.Errorf("the gateway printed %q", cry)
+		}
+	}
+	if g.t.Failed() {
+		config := readAll(g.Config)
+		g.t.Logf("the gateway ran with:\n%s\nand printed:\n%s", tail(config, 3000), tail(output, 8000))
+		for _, name := range []string{"system.log", "proxy.log", "xferlog"} {
+			if body := g.File(name); body != "" {
+				g.t.Logf("the gateway's %s:\n%s", name, tail(body, 6000))
+			}
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package peers
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Ports are taken from below the range the kernel gives to outgoing connections, so that no
+// connection of another test takes one between the look and the daemon's own bind.
+const (
+	firstPort = 10000
+	lastPort  = 32000
+	// portStep keeps neighbours free: ProFTPD connects active data from its port minus one.
+	portStep = 4
+	// passiveSpan is how many passive ports a daemon gets.
+	passiveSpan = 200
+)
+
+var ports = struct {
+	sync.Mutex
+	taken map[int]bool
+}{taken: map[int]bool{}}
+
+// FreePort finds a port nobody listens on, neither on 127.0.0.1 nor on ::1, and does not hand
+// out the same one twice in this process.
+func FreePort() (int, error) {
+	ports.Lock()
+	defer ports.Unlock()
+	for range 1000 {
+		port := firstPort + portStep*rand.IntN((lastPort-firstPort)/portStep)
+		if ports.taken[port] || !portFree(port) {
+			continue
+		}
+		ports.taken[port] = true
+		return port, nil
+	}
+	return 0, fmt.Errorf("find a free port between %d and %d: none in 1000 tries", firstPort, lastPort)
+}
+
+// passivePorts gives a daemon its own stretch of passive ports. Stretches may overlap those of
+// another process; daemons skip a port that is in use.
+func passivePorts() (low, high int) {
+	const first, last = 42000, 62000
+	low = first + rand.IntN(last-first-passiveSpan)
+	return low, low + passiveSpan
+}
+
+func portFree(port int) bool {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		if err != nil {
+			return false
+		}
+		l.Close()
+	}
+	return true
+}
+
+// waitListening returns once addr accepts a connection, or with an error when p has ended or
+// limit has passed. With banner set it also waits for the first bytes, which proves that the
+// daemon can start a session.
+func waitListening(addr string, banner bool, p *process, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
+	for {
+		err := probe(addr, banner, time.Until(deadline))
+		if err == nil {
+			return nil
+		}
+		if p.exited() {
+			return fmt.Errorf("start %s: it ended (%v) before %s answered; it printed:\n%s", p.name, p.err, addr, p.printed())
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("start %s: no answer on %s within %v: %w; it printed:\n%s", p.name, addr, limit, err, p.printed())
+		}
+		p.wait(20 * time.Millisecond) // paces the retries, and returns at once when it dies
+	}
+}
+
+func probe(addr string, banner bool, limit time.Duration) error {
+	limit = max(limit, time.Millisecond)
+	conn, err := net.DialTimeout("tcp", addr, limit)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if !banner {
+		return nil
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
+	_, err = conn.Read(make([]byte, 3))
+	return err
+}

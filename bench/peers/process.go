@@ -1,0 +1,180 @@
+package peers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sourcegraph/conc"
+)
+
+// process is one child that leads its own process group, with everything it prints kept in a
+// file. Its waiter is the only goroutine; stop waits for it.
+type process struct {
+	name   string
+	cmd    *exec.Cmd
+	output string // path of the file that holds stdout and stderr
+	waiter conc.WaitGroup
+	done   chan struct{} // closed once the child was reaped
+	err    error         // what Wait said; read only after done
+}
+
+// startProcess runs binary in dir. env is added to this process's own environment.
+func startProcess(name, binary, dir string, env []string, args ...string) (*process, error) {
+	output := filepath.Join(dir, name+".out")
+	file, err := os.OpenFile(output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: open its output file: %w", name, err)
+	}
+	defer file.Close() // the child holds its own copy
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = file, file
+	cmd.SysProcAttr = childAttributes()
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	p := &process{name: name, cmd: cmd, output: output, done: make(chan struct{})}
+	p.waiter.Go(func() {
+		p.err = cmd.Wait()
+		close(p.done)
+	})
+	return p, nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// exited tells whether the child is gone already.
+func (p *process) exited() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// signal sends sig to the child alone, not to its group.
+func (p *process) signal(sig syscall.Signal) error {
+	if p.exited() {
+		return fmt.Errorf("signal %s with %s: it has exited already (%v)", p.name, sig, p.err)
+	}
+	return p.cmd.Process.Signal(sig)
+}
+
+// wait reports whether the child ended within limit.
+func (p *process) wait(limit time.Duration) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// stop asks the child to end with SIGTERM, waits up to grace, then kills what is left of it:
+// its process group, and descendants that left the group. It is safe to call twice.
+func (p *process) stop(grace time.Duration) {
+	family := descendants(p.pid())
+	if !p.exited() {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have exited just now
+		p.wait(grace)
+	}
+	p.kill(family)
+}
+
+func (p *process) kill(family []int) {
+	group := p.pid()
+	_ = syscall.Kill(-group, syscall.SIGKILL) // ESRCH: nobody left
+	for _, pid := range family {
+		if stillOurs(pid, group) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	<-p.done
+	p.waiter.Wait()
+}
+
+// printed is everything the child wrote to stdout and stderr so far.
+func (p *process) printed() string { return readAll(p.output) }
+
+func readAll(path string) string {
+	body, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Sprintf("(read %s: %v)", path, err)
+	}
+	return string(body)
+}
+
+// stat reads parent, process group and session id of a process; ok is false when it is gone.
+func stat(pid int) (parent, group int, ok bool) {
+	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0, false
+	}
+	// pid (name that may hold anything) state ppid pgrp …
+	text := string(body)
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	if len(fields) < 3 {
+		return 0, 0, false
+	}
+	parent, _ = strconv.Atoi(fields[1]) // the kernel writes decimal numbers here
+	group, _ = strconv.Atoi(fields[2])
+	return parent, group, true
+}
+
+// stillOurs guards against a process id that was given to somebody else since it was noted:
+// what is left of a stopped daemon is in its group, or leads a group of its own as an orphan.
+func stillOurs(pid, group int) bool {
+	parent, g, ok := stat(pid)
+	return ok && (g == group || (g == pid && parent == 1))
+}
+
+// descendants lists children, grandchildren and so on of a process, parents first. Empty
+// where there is no /proc.
+func descendants(pid int) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	children := map[int][]int{}
+	for _, entry := range entries {
+		child, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if parent, _, ok := stat(child); ok {
+			children[parent] = append(children[parent], child)
+		}
+	}
+	var family []int
+	for queue := []int{pid}; len(queue) > 0; queue = queue[1:] {
+		family = append(family, children[queue[0]]...)
+		queue = append(queue, children[queue[0]]...)
+	}
+	return family
+}
+
+// ReadBytes is how many bytes a process has moved into its own memory with read-like calls
+// since it started (rchar of /proc/PID/io); splice(2) does not count there. Linux only.
+func ReadBytes(pid int) (int64, error) {
+	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return 0, fmt.Errorf("count bytes read by process %d: %w", pid, err)
+	}
+	for line := range strings.Lines(string(body)) {
+		if value, ok := strings.CutPrefix(line, "rchar: "); ok {
+			return strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("count bytes read by process %d: no rchar line", pid)
+}
