@@ -177,6 +177,21 @@ func TestLineErrorNamesTheVerbOnly(t *testing.T) {
 	}
 }
 
+func TestLineErrorVerbIsPrintable(t *testing.T) {
+	for _, in := range []string{"c\x80d a\r\n", "c\x1bd a\r\n", "\x16\x03\x01\x00\r\n", "c\x7fd\r\n", strings.Repeat("v", 2*MaxVerb) + "\r\n"} {
+		var d CommandDecoder
+		d.Feed([]byte(in))
+		_, ok, err := d.Next()
+		var line *LineError
+		if !ok || !errors.As(err, &line) {
+			t.Fatalf("%q: %v, %v", in, ok, err)
+		}
+		if escaped(line.Verb, MaxVerb) != line.Verb {
+			t.Errorf("%q: verb %q", in, line.Verb)
+		}
+	}
+}
+
 func TestCommandAppend(t *testing.T) {
 	for _, tc := range []struct {
 		claim string

@@ -77,6 +77,11 @@ func TestFeaturesReply(t *testing.T) {
 	if !slices.Equal(list, kept) {
 		t.Error("the caller's list was sorted")
 	}
+	same := []string{"b", "X", "B", "x", "a"}
+	want = "211-Features:\r\n a\r\n b\r\n B\r\n X\r\n x\r\n211 End\r\n"
+	if got := string(FeaturesReply(same).Append(nil)); got != want {
+		t.Errorf("reply is %q, want %q", got, want)
+	}
 	if got := string(FeaturesReply(nil).Append(nil)); got != "211-Features:\r\n211 End\r\n" {
 		t.Errorf("no features are %q", got)
 	}
