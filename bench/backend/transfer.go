@@ -36,19 +36,21 @@ const turns = 4
 type arrival struct{ s *session }
 
 func (a arrival) Ready() error {
-	if a.s.data >= 0 {
-		a.s.dropData() // a second connection to one offer: the newer stands
-	}
 	if a.s.acceptData() && a.s.transfer.kind != nothing {
 		a.s.begin()
 	}
 	return nil
 }
 
+// acceptData reports a new data connection. While one is there, a second to the same offer is refused.
 func (s *session) acceptData() bool {
 	fd, err := wire.Accept(s.passive)
 	if err != nil {
 		return false // nobody, or somebody who left again
+	}
+	if s.data >= 0 {
+		wire.Abort(&fd)
+		return false
 	}
 	s.data = fd
 	return true

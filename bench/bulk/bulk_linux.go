@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Source is an endless file in memory: position n holds Pattern(n).
+// Source is an endless file in memory: see Pattern.
 type Source struct {
 	fd int
 }

@@ -4,7 +4,7 @@ package bulk
 
 import "golang.org/x/sys/unix"
 
-// Source is an endless file in memory: position n holds Pattern(n).
+// Source is an endless file in memory: see Pattern.
 type Source struct {
 	bytes []byte
 }
