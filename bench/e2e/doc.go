@@ -1,0 +1,8 @@
+// Package e2e tests the gateway from outside, as its clients and backends meet it: over sockets,
+// with real servers behind it and real clients before it.
+//
+// Most cases run twice over each backend: "direct" (the client talks to the server itself, which
+// proves that the case asks for nothing a server does not do) and "gateway" (the client talks to
+// the gateway). Cases about the gateway's own doings run through it alone. While the module has
+// no gateway to build, those skip; where the variable CI is set they fail instead.
+package e2e
