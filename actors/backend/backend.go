@@ -1,0 +1,143 @@
+// Package backend is the actor of a backend's control connection: it connects,
+// then turns bytes into replies and tells the session. It never writes; it
+// owns the connection and closes it when it ends.
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+	"github.com/sluice-gateway/sluice/runtime/mailbox"
+	"github.com/sluice-gateway/sluice/runtime/readiness"
+)
+
+// Config is what one attempt needs.
+type Config struct {
+	Attempt   uint32
+	Endpoints []netip.AddrPort // tried in order
+	Source    netip.Addr       // ProxySourceAddress; zero: as the system likes
+	Timeout   time.Duration    // per endpoint (ProxyTimeoutConnect); 0: none
+	Buffers   *readiness.Buffers
+	Tell      mailbox.Mailbox[messages.ToSession]
+}
+
+// Link is the actor of one attempt and the connection it leads to.
+type Link struct{ cfg Config }
+
+// New returns a link that Run brings to life.
+func New(cfg Config) *Link { return &Link{cfg} }
+
+func (l *Link) String() string { return fmt.Sprintf("backend link %d", l.cfg.Attempt) }
+
+// Run connects and reads until the connection or ctx ends.
+func (l *Link) Run(ctx context.Context) error {
+	conn, err := l.connect(ctx)
+	if err != nil {
+		return l.say(ctx, messages.BackendUnreachable{Attempt: l.cfg.Attempt, Err: err})
+	}
+	defer conn.Close() // all that mattered was written and answered by now
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	in, err := readiness.NewReader(conn, l.cfg.Buffers)
+	if err != nil {
+		return l.say(ctx, messages.BackendUnreachable{Attempt: l.cfg.Attempt, Err: err})
+	}
+	defer in.Release()
+	err = l.say(ctx, messages.BackendConnected{
+		Attempt: l.cfg.Attempt, Conn: conn,
+		Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr()),
+	})
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	return l.say(ctx, messages.BackendLost{Attempt: l.cfg.Attempt, Err: l.read(ctx, in)})
+}
+
+// read passes replies on until it cannot.
+func (l *Link) read(ctx context.Context, in *readiness.Reader) error {
+	var decode ftp.ReplyDecoder
+	for {
+		b, err := in.Read()
+		if err != nil {
+			return err
+		}
+		decode.Feed(b)
+		for {
+			r, ok, err := decode.Next()
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+			if err := l.cfg.Tell.Send(ctx, messages.ReplyReceived{Attempt: l.cfg.Attempt, Reply: r}); err != nil {
+				return err
+			}
+		}
+		in.Release()
+	}
+}
+
+// say tells the session, unless it no longer listens.
+func (l *Link) say(ctx context.Context, m messages.ToSession) error {
+	err := l.cfg.Tell.Send(ctx, m)
+	if ctx.Err() != nil || errors.Is(err, mailbox.ErrGone) {
+		return nil
+	}
+	return err
+}
+
+// connect tries the endpoints in order.
+func (l *Link) connect(ctx context.Context) (net.Conn, error) {
+	errs := make([]error, 0, len(l.cfg.Endpoints))
+	for _, ep := range l.cfg.Endpoints {
+		conn, err := l.dial(ctx, ep)
+		if err == nil {
+			return conn, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		errs = append(errs, err)
+	}
+	if len(errs) == 0 {
+		return nil, errors.New("backend has no address")
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (l *Link) dial(ctx context.Context, ep netip.AddrPort) (net.Conn, error) {
+	if l.cfg.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, l.cfg.Timeout)
+		defer cancel()
+	}
+	var local netip.AddrPort
+	if l.cfg.Source.IsValid() {
+		local = netip.AddrPortFrom(l.cfg.Source, 0)
+	}
+	var d net.Dialer
+	conn, err := d.DialTCP(ctx, "tcp", local, ep)
+	switch {
+	case err == nil:
+		return conn, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("timed out connecting to %s after %v", ep, l.cfg.Timeout)
+	}
+	return nil, fmt.Errorf("connecting to %s: %w", ep, err)
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}

@@ -1,0 +1,204 @@
+// Package data is the data-channel actor: one transfer's two data connections,
+// from opening to closing. It opens both sides, relays, and reports; what a
+// report means is decided by the session.
+//
+// The rules it keeps:
+//
+//   - Nothing is closed properly that did not end properly. A break on one side
+//     is a reset on the other, never an end of file.
+//   - The end of the source alone closes nothing: the session settles it.
+//   - Only the peer that a listener was meant for is accepted on it.
+//   - Bytes between two TCP connections never enter user space (fastpath.go).
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/mailbox"
+)
+
+// Config is what one transfer needs. The channel owns the listeners from New
+// on and closes them.
+type Config struct {
+	Transfer uint32
+	Upload   bool // from the client's side to the backend's
+	Front    Leg
+	Back     Leg
+
+	ConnectTimeout time.Duration // for the backend's data connection; 0: OpenTimeout
+	OpenTimeout    time.Duration // for all other opening; 0 means 30 s
+	Stalled        time.Duration // no byte for so long ends the transfer; 0: never
+
+	Pipes *Pipes // shared by all channels
+	Tell  mailbox.Mailbox[messages.ToSession]
+	Log   zerolog.Logger
+}
+
+// Leg says how one side's connection comes about.
+type Leg struct {
+	Listener *net.TCPListener      // accept here, or, if nil,
+	Addr     netip.AddrPort        // connect to this
+	Source   netip.Addr            // … from this address; zero: as the system likes
+	Welcome  func(netip.Addr) bool // who may connect to the listener
+}
+
+// Channel is the actor. Proceed, Settle and the context steer it; it reports
+// messages.DataEnded and messages.TransferFinished to the session.
+type Channel struct {
+	cfg     Config
+	proceed chan struct{}
+	settle  chan bool
+
+	front, back *net.TCPConn
+	bytes       int64
+	aborted     atomic.Bool
+}
+
+// New returns a channel that Run brings to life.
+func New(cfg Config) *Channel {
+	if cfg.OpenTimeout <= 0 {
+		cfg.OpenTimeout = 30 * time.Second
+	}
+	if cfg.ConnectTimeout <= 0 {
+		cfg.ConnectTimeout = cfg.OpenTimeout
+	}
+	return &Channel{cfg: cfg, proceed: make(chan struct{}, 1), settle: make(chan bool, 1)}
+}
+
+func (c *Channel) String() string { return fmt.Sprintf("data channel %d", c.cfg.Transfer) }
+
+// Proceed lets the channel open what the backend's 1xx reply has to precede.
+// Only the first call counts.
+func (c *Channel) Proceed() { poke(c.proceed, struct{}{}) }
+
+// Settle answers messages.DataEnded: close the destination as a proper end or
+// as a break. Only the first call counts.
+func (c *Channel) Settle(clean bool) { poke(c.settle, clean) }
+
+func poke[T any](ch chan T, v T) {
+	select {
+	case ch <- v:
+	default:
+	}
+}
+
+// ErrAborted is the error of a transfer that its session broke off.
+var ErrAborted = errors.New("transfer aborted by the session")
+
+// fault is an error with the place where it happened.
+type fault struct {
+	side  messages.Side
+	stage messages.Stage
+	err   error
+}
+
+// Run carries the transfer out. Its error is always nil: what went wrong is in
+// the report, which is sent when all sockets are closed.
+func (c *Channel) Run(ctx context.Context) error {
+	f := c.transfer(ctx)
+	if f != nil {
+		reset(c.front)
+		reset(c.back)
+	}
+	c.closeAll()
+	done := messages.TransferFinished{Transfer: c.cfg.Transfer, Bytes: c.bytes}
+	if f != nil {
+		done.Err, done.Side, done.Stage = f.err, f.side, f.stage
+		done.Reason = reason(f.err)
+	}
+	// Not with ctx, which an abort has ended: the session waits for this
+	// report, and retires its mailbox when it no longer does.
+	return ignoreGone(c.cfg.Tell.Send(context.WithoutCancel(ctx), done))
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, mailbox.ErrGone) {
+		return nil
+	}
+	return err
+}
+
+func (c *Channel) transfer(ctx context.Context) *fault {
+	if f := c.open(ctx); f != nil {
+		return f
+	}
+	// An abort wakes whatever waits on the sockets.
+	stop := context.AfterFunc(ctx, func() {
+		c.aborted.Store(true)
+		expire(c.front)
+		expire(c.back)
+	})
+	defer stop()
+
+	src, dst, from := c.back, c.front, messages.BackSide
+	if c.cfg.Upload {
+		src, dst, from = c.front, c.back, messages.FrontSide
+	}
+	if f := c.copy(dst, src, from); f != nil {
+		return c.blame(ctx, f)
+	}
+	ended := messages.DataEnded{Transfer: c.cfg.Transfer, Bytes: c.bytes, Settle: newsDelay(src)}
+	closeConn(src)
+	if err := c.cfg.Tell.Send(ctx, ended); err != nil {
+		return c.blame(ctx, &fault{from, messages.StageAbort, err})
+	}
+	select {
+	case clean := <-c.settle:
+		if !clean {
+			return &fault{from, messages.StageAbort, ErrAborted}
+		}
+	case <-ctx.Done():
+		return &fault{from, messages.StageAbort, ErrAborted}
+	}
+	return c.finish(ctx, dst)
+}
+
+// blame says whose fault an error is: with an ended context, the abort's.
+func (c *Channel) blame(ctx context.Context, f *fault) *fault {
+	if ctx.Err() != nil {
+		return &fault{f.side, messages.StageAbort, ErrAborted}
+	}
+	return f
+}
+
+// finish closes the destination properly. After an upload it waits for the
+// backend to close too, which a server does when it has read everything; a
+// reset instead means that it has not.
+func (c *Channel) finish(ctx context.Context, dst *net.TCPConn) *fault {
+	if err := dst.CloseWrite(); err != nil {
+		return c.blame(ctx, &fault{c.destination(), messages.StageCopy, fmt.Errorf("closing data connection: %w", err)})
+	}
+	if !c.cfg.Upload {
+		return nil
+	}
+	if err := awaitEnd(dst, c.cfg.Stalled); err != nil && ctx.Err() == nil {
+		return &fault{messages.BackSide, messages.StageCopy, fmt.Errorf("waiting for the backend to close its data connection: %w", err)}
+	}
+	return nil // an abort by now only means that nobody needs to see it close
+}
+
+func (c *Channel) destination() messages.Side {
+	if c.cfg.Upload {
+		return messages.BackSide
+	}
+	return messages.FrontSide
+}
+
+func (c *Channel) closeAll() {
+	for _, leg := range []*Leg{&c.cfg.Front, &c.cfg.Back} {
+		if leg.Listener != nil {
+			_ = leg.Listener.Close() // a second close is harmless
+		}
+	}
+	closeConn(c.front)
+	closeConn(c.back)
+}

@@ -1,0 +1,58 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"syscall"
+)
+
+// Ports is an inclusive range of ports (PassivePorts); the zero value means
+// any port.
+type Ports struct{ Low, High uint16 }
+
+// Listen opens a data listener on the given address. Within a range it starts
+// at a random port, so that the next port is no easy guess; when the range has
+// no free port any port is taken and exhausted is true.
+func Listen(ctx context.Context, ip netip.Addr, ports Ports) (ln *net.TCPListener, exhausted bool, err error) {
+	if ports.Low == 0 {
+		ln, err = listenOn(ctx, ip, 0)
+		return ln, false, err
+	}
+	n := int(ports.High) - int(ports.Low) + 1
+	start := rand.IntN(n)
+	for i := range n {
+		port := int(ports.Low) + (start+i)%n
+		ln, err = listenOn(ctx, ip, uint16(port))
+		if err == nil {
+			return ln, false, nil
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EACCES) {
+			return nil, false, err
+		}
+	}
+	ln, err = listenOn(ctx, ip, 0)
+	return ln, true, err
+}
+
+func listenOn(ctx context.Context, ip netip.Addr, port uint16) (*net.TCPListener, error) {
+	network := "tcp4"
+	if ip.Is6() {
+		network = "tcp6"
+	}
+	addr := netip.AddrPortFrom(ip, port)
+	lc := net.ListenConfig{KeepAlive: -1}
+	ln, err := lc.Listen(ctx, network, addr.String())
+	if err != nil {
+		return nil, fmt.Errorf("opening a data port on %s: %w", ip, err)
+	}
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok {
+		_ = ln.Close()
+		return nil, fmt.Errorf("opening a data port on %s: %T is no TCP listener", ip, ln)
+	}
+	return tcp, nil
+}

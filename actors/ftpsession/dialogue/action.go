@@ -1,0 +1,143 @@
+package dialogue
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
+
+// Action is something the machine wants done, in the given order.
+//
+//sumtype:decl
+type Action interface{ action() }
+
+// PickBackend asks the policy actor; the answer is messages.BackendPicked.
+type PickBackend struct {
+	Tried []string // URL keys of failed attempts
+}
+
+// DialBackend connects to a picked backend; the answer is
+// messages.BackendConnected or messages.BackendUnreachable.
+type DialBackend struct {
+	Attempt uint32
+	Backend messages.Backend
+}
+
+// DropBackend closes the backend's control connection and ends its reader.
+type DropBackend struct{}
+
+// ReportConnected tells policy that the backend gave a good banner.
+type ReportConnected struct{ Took time.Duration }
+
+// ReportFailed tells policy that the attempt failed; it gives the lease back.
+type ReportFailed struct{ Err error }
+
+// SendClient writes a reply to the client.
+type SendClient struct{ Reply ftp.Reply }
+
+// SendBackend writes a command to the backend.
+type SendBackend struct{ Command ftp.Command }
+
+// SendAbort writes the urgent abort sequence of RFC 959 to the backend.
+type SendAbort struct{}
+
+// Resume lets the frontend reader look for the next command.
+type Resume struct{}
+
+// Listen opens a data listener on one side; the answer is messages.Listening.
+// An earlier one of that side is closed.
+type Listen struct {
+	Side messages.Side
+	IPv6 bool
+}
+
+// DropOffers closes the listeners that no transfer has taken over.
+type DropOffers struct{}
+
+// StartData starts a transfer's data channel, which takes the listeners over.
+// A passive backend is connected to at once; everything else waits for
+// ProceedData.
+type StartData struct {
+	Transfer uint32
+	Verb     string
+	Upload   bool
+	Front    Leg
+	Back     Leg
+}
+
+// Leg says how one data connection comes about.
+type Leg struct {
+	Listen bool           // accept on the side's listener, else connect to Addr
+	Addr   netip.AddrPort // where to connect to
+}
+
+// ProceedData tells the data channel that the backend agreed to the transfer.
+type ProceedData struct{}
+
+// SettleData answers messages.DataEnded: Clean closes the destination as a
+// proper end, otherwise as a break that nobody can take for one.
+type SettleData struct{ Clean bool }
+
+// AbortData breaks off the transfer on both sides.
+type AbortData struct{}
+
+// RecordTransfer writes the transfer log.
+type RecordTransfer struct {
+	Verb     string
+	Path     string
+	User     string
+	Type     byte // 'A' or 'I'
+	Bytes    int64
+	Began    time.Time
+	Took     time.Duration
+	Complete bool
+}
+
+// LoggedIn says that the client's login succeeded, for limits and logs.
+type LoggedIn struct{ User string }
+
+// Note is one line for the log.
+type Note struct {
+	Level   Level
+	Text    string
+	Err     error // nil if none
+	Command ftp.Command
+	Reply   ftp.Reply
+	Addr    netip.AddrPort
+}
+
+// Level of a Note.
+type Level uint8
+
+// The levels.
+const (
+	Debug Level = iota
+	Info
+	Warn
+	Error
+)
+
+// End closes the session. Reason is for the log.
+type End struct{ Reason string }
+
+func (PickBackend) action()     {}
+func (DialBackend) action()     {}
+func (DropBackend) action()     {}
+func (ReportConnected) action() {}
+func (ReportFailed) action()    {}
+func (SendClient) action()      {}
+func (SendBackend) action()     {}
+func (SendAbort) action()       {}
+func (Resume) action()          {}
+func (Listen) action()          {}
+func (DropOffers) action()      {}
+func (StartData) action()       {}
+func (ProceedData) action()     {}
+func (SettleData) action()      {}
+func (AbortData) action()       {}
+func (RecordTransfer) action()  {}
+func (LoggedIn) action()        {}
+func (Note) action()            {}
+func (End) action()             {}

@@ -1,0 +1,195 @@
+package dialogue
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
+
+// backend is what the dialogue knows of the other end. The wire order of a
+// connect is: TCP, banner, FEAT, (banner to the client,) HOST.
+type backend struct {
+	attempt  uint32 // current attempt, 0 before the first
+	backend  messages.Backend
+	tried    []string // URL keys of failed attempts
+	began    time.Time
+	remote   netip.AddrPort
+	local    netip.AddrPort
+	banner   ftp.Reply
+	relayed  bool // the client has seen the banner: no other backend will do now
+	features ftp.Features
+	noEPSV   bool // refused once under a passive policy: PASV from then on
+	noEPRT   bool
+	lost     bool // its control connection is gone
+	lostErr  error
+}
+
+// Errors of an attempt that reached the backend.
+var (
+	errSilent  = errors.New("no answer in time (ProxyTimeoutConnect)")
+	errNoRoom  = errors.New("backend closed the connection")
+	errRefused = errors.New("backend refuses service")
+)
+
+func (m *Machine) pick() { m.do(PickBackend{Tried: m.back.tried}) }
+
+// picked starts an attempt with the backend that policy chose.
+func (m *Machine) picked(ev messages.BackendPicked) {
+	if m.phase != connecting {
+		return
+	}
+	if ev.Err != nil {
+		m.note(Error, "error selecting backend server", ev.Err)
+		m.end("no backend to choose")
+		return
+	}
+	b := &m.back
+	b.attempt++
+	b.backend, b.began = ev.Backend, m.now
+	m.note(Info, "selected backend server '"+ev.Backend.URL.String()+"'", nil)
+	m.clock.step(m.now, m.cfg.TimeoutConnect)
+	m.do(DialBackend{Attempt: b.attempt, Backend: ev.Backend})
+}
+
+// backendConnected waits for the banner, within the same limit.
+func (m *Machine) backendConnected(ev messages.BackendConnected) {
+	m.back.local, m.back.remote = ev.Local, ev.Remote
+	m.await = (*Machine).bannerReply
+}
+
+func (m *Machine) bannerReply(r ftp.Reply) {
+	if r.Preliminary() { // 120: ready in some minutes; the limit decides
+		m.await = (*Machine).bannerReply
+		return
+	}
+	if !r.Positive() {
+		m.do(Note{Level: Warn, Text: "received banner from backend, DISCONNECTING", Addr: m.back.remote, Reply: r})
+		m.attemptFailed(fmt.Errorf("%w: %d", errRefused, r.Code))
+		return
+	}
+	m.do(Note{Level: Debug, Text: "received banner from backend", Addr: m.back.remote, Reply: r})
+	m.back.banner = r
+	m.do(ReportConnected{Took: m.now.Sub(m.back.began)})
+	m.clock.step(m.now, m.cfg.TimeoutConnect)
+	m.ask(ftp.Command{Verb: ftp.FEAT}, (*Machine).featReply)
+}
+
+func (m *Machine) featReply(r ftp.Reply) {
+	if r.Preliminary() {
+		m.await = (*Machine).featReply
+		return
+	}
+	m.back.features = ftp.ParseFeatures(r)
+	m.do(SendClient{m.back.banner})
+	m.back.banner, m.back.relayed = ftp.Reply{}, true // an idle session need not keep it
+	if host := m.back.backend.URL.Host; m.back.features.Has(ftp.HOST) && host != "" {
+		if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+			host = "[" + host + "]"
+		}
+		m.clock.step(m.now, m.cfg.TimeoutConnect)
+		m.ask(ftp.Command{Verb: ftp.HOST, Arg: host, HasArg: true}, (*Machine).hostReply)
+		return
+	}
+	m.ready()
+}
+
+// hostReply swallows the answer to HOST: a refusal changes nothing.
+func (m *Machine) hostReply(r ftp.Reply) {
+	if r.Preliminary() {
+		m.await = (*Machine).hostReply
+		return
+	}
+	m.ready()
+}
+
+func (m *Machine) ready() {
+	m.phase = connected
+	m.clock.stepDone()
+	m.back.tried = nil
+	m.next()
+}
+
+// attemptFailed gives the lease back and tries another backend, as often as
+// ProxyRetryCount allows. Once the banner was relayed there is no second try:
+// the client is in the middle of a dialogue with that backend.
+func (m *Machine) attemptFailed(err error) {
+	m.await = nil
+	m.clock.stepDone()
+	m.do(DropBackend{})
+	m.do(ReportFailed{err})
+	b := &m.back
+	m.do(Note{Level: Warn, Err: err, Addr: b.remote,
+		Text: fmt.Sprintf("error connecting to backend '%s', attempt %d of %d", b.backend.URL, b.attempt, m.cfg.RetryCount)})
+	if int(b.attempt) >= m.cfg.RetryCount {
+		m.note(Error, fmt.Sprintf("ProxyRetryCount %d reached with no successful connection, failing", m.cfg.RetryCount), err)
+		m.end("no backend could be reached")
+		return
+	}
+	b.tried = append(b.tried, b.backend.URL.Key())
+	b.remote, b.local, b.banner = netip.AddrPort{}, netip.AddrPort{}, ftp.Reply{}
+	m.pick()
+}
+
+// backendLost ends an attempt, a transfer or the session, whatever was on.
+func (m *Machine) backendLost(err error) {
+	switch {
+	case !m.back.relayed:
+		if err == nil || isEOF(err) {
+			err = errNoRoom
+		}
+		m.attemptFailed(err)
+		return
+	case m.xfer != nil:
+		m.back.lost, m.back.lostErr = true, err
+		m.note(Warn, "backend control connection closed in mid transfer", err)
+		m.transferLostBackend()
+		return
+	}
+	m.note(Warn, "backend control connection closed, closing proxy session", err)
+	switch {
+	case m.await != nil && m.asked.Verb == ftp.QUIT:
+		m.farewell(ftp.Goodbye(), "client quit")
+	case m.await != nil && m.asked.Verb == ftp.PASS && m.phase == connected:
+		m.note(Warn, "lost backend connection handling PASS command", err)
+		m.farewell(ftp.LoginIncorrect(), "backend lost at login")
+	default:
+		m.farewell(lostReply(), "backend lost")
+	}
+}
+
+func lostReply() ftp.Reply { return ftp.Closing("Lost connection to server") }
+
+// replyReceived hands a reply of the backend to whoever waits for it.
+func (m *Machine) replyReceived(r ftp.Reply) {
+	if m.xfer != nil {
+		m.transferReply(r)
+		return
+	}
+	if m.dropStale(r) {
+		return
+	}
+	if m.await == nil {
+		m.unsolicited(r)
+		return
+	}
+	m.stale = 0 // replies come in order: what is missing will not come
+	then := m.await
+	m.await = nil
+	then(m, r)
+}
+
+// unsolicited deals with a reply that nobody asked for. Passed on at any time,
+// a 421 is understood by clients; another one would be taken for the answer to
+// their next command and put the two sides out of step.
+func (m *Machine) unsolicited(r ftp.Reply) {
+	if r.Code == 421 {
+		m.do(Note{Level: Warn, Text: "backend closes the session", Reply: r})
+		m.farewell(r, "backend closed the session")
+		return
+	}
+	m.do(Note{Level: Warn, Text: "backend sent a reply that nobody asked for, dropped", Reply: r})
+}

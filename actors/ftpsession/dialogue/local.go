@@ -1,0 +1,79 @@
+package dialogue
+
+import (
+	"net/netip"
+	"path"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
+
+// ourFeatures are what the gateway answers FEAT with: what it passes on or
+// does itself, and what practically every backend has.
+var ourFeatures = []string{"CLNT", "CSID", "EPRT", "EPSV", "HOST", "LANG", "MDTM", "MFF", "MFMT",
+	"MLST", "RANG", "REST STREAM", "SIZE", "TVFS", "UTF8"}
+
+// feat answers for the gateway, or for the backend with ShowFeatures.
+func (m *Machine) feat(c ftp.Command) {
+	if m.cfg.ShowFeatures {
+		m.relay(c)
+		return
+	}
+	list := ourFeatures
+	if facts, ok := m.back.features.Params("MLST"); ok {
+		list = append([]string{"MLST " + facts}, without(list, "MLST")...)
+	}
+	m.answer(ftp.FeaturesReply(list))
+}
+
+func without(list []string, name string) []string {
+	var rest []string
+	for _, s := range list {
+		if s != name {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+// host answers HOST (RFC 7151) for the names of this server.
+func (m *Machine) host(c ftp.Command) {
+	switch name, ok := hostName(c.Arg); {
+	case m.phase == loggedIn:
+		m.answer(ftp.BadSequence())
+	case !ok:
+		m.answer(ftp.HostInvalid(c.Arg))
+	case !m.serves(name):
+		m.answer(ftp.HostUnknown(c.Arg))
+	default:
+		m.answer(ftp.HostSelected())
+	}
+}
+
+// hostName checks the argument of HOST: a name, an IPv4 address, or an IPv6
+// address in brackets.
+func hostName(arg string) (string, bool) {
+	if arg == "" || len(arg) > 255 || strings.ContainsAny(arg, " /\\\t") {
+		return "", false
+	}
+	if inner, ok := strings.CutPrefix(arg, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		a, err := netip.ParseAddr(inner)
+		return inner, ok && err == nil && a.Is6()
+	}
+	return strings.ToLower(arg), !strings.Contains(arg, ":")
+}
+
+// serves reports whether a HOST name means this server: one of its names or
+// globs, or the address it was reached at.
+func (m *Machine) serves(name string) bool {
+	if a, err := netip.ParseAddr(name); err == nil {
+		return a.Unmap() == m.cfg.Local.Addr()
+	}
+	for _, pattern := range m.cfg.ServerNames {
+		if ok, err := path.Match(strings.ToLower(pattern), name); ok && err == nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,81 @@
+package dialogue
+
+import (
+	"strings"
+
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
+
+// login is what the client said about itself.
+type login struct {
+	user    string // as the client wrote it
+	account bool   // the backend wants ACCT before it lets the client in
+}
+
+// user relays USER, with the name of the backend URL where it has one.
+func (m *Machine) user(c ftp.Command) {
+	m.login.user, m.login.account = c.Arg, false
+	m.ask(m.withUser(c), func(m *Machine, r ftp.Reply) {
+		r = m.withoutURLName(r)
+		if r.Code == 230 || r.Code == 232 { // 232: RFC 2228, the TLS certificate sufficed
+			m.enter()
+		}
+		m.login.account = r.Code == 332
+		m.relayReply(r)
+	})
+}
+
+// withUser puts the backend URL's user name in place of the client's.
+func (m *Machine) withUser(c ftp.Command) ftp.Command {
+	if u := m.back.backend.URL; u.HasUser {
+		c.Arg, c.HasArg = u.User, true
+	}
+	return c
+}
+
+// withoutURLName gives the client its own name back in the answer to USER, as
+// the name in the URL is none of its business.
+func (m *Machine) withoutURLName(r ftp.Reply) ftp.Reply {
+	if u := m.back.backend.URL; u.HasUser {
+		r.Text = strings.ReplaceAll(r.Text, u.User, m.login.user)
+	}
+	return r
+}
+
+// pass relays PASS, with the password of the backend URL where it has one.
+func (m *Machine) pass(c ftp.Command) {
+	c.HasArg = true // an empty password is an argument all the same
+	if u := m.back.backend.URL; u.HasUser && u.Password != "" {
+		c.Arg = u.Password
+	}
+	m.ask(c, (*Machine).passReply)
+}
+
+func (m *Machine) account(c ftp.Command) {
+	if !m.login.account {
+		m.loginFirst(c)
+		return
+	}
+	m.ask(c, (*Machine).passReply)
+}
+
+func (m *Machine) passReply(r ftp.Reply) {
+	switch {
+	case r.Preliminary():
+	case r.Positive():
+		m.enter()
+	case r.Negative():
+		m.do(Note{Level: Info, Text: "backend refused the login", Reply: r})
+	}
+	m.login.account = r.Code == 332
+	m.relayReply(r)
+}
+
+// enter marks the login as done.
+func (m *Machine) enter() {
+	if m.phase == connected {
+		m.phase = loggedIn
+		m.clock.loggedIn(m.now)
+		m.do(LoggedIn{m.login.user})
+	}
+}

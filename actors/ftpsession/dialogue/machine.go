@@ -1,0 +1,256 @@
+package dialogue
+
+import (
+	"time"
+
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
+
+// phase is how far the session has come.
+type phase uint8
+
+const (
+	connecting phase = iota // no backend yet; the client has heard nothing
+	connected               // banner relayed, not logged in
+	loggedIn
+	ended
+)
+
+// Machine is one session's dialogue. It is not safe for concurrent use.
+type Machine struct {
+	cfg   Config
+	out   []Action
+	now   time.Time
+	phase phase
+
+	back backend
+	// await takes the next reply of the backend; nil: none is due.
+	await func(*Machine, ftp.Reply)
+	asked ftp.Command // the client's command that await belongs to
+	stale int         // final replies of transfers that we stopped waiting for
+
+	reading bool          // the frontend reader was told to go on
+	held    []ftp.Command // commands that wait for their turn
+
+	login login
+	offer offer
+	xfer  *transfer
+	xfers uint32 // transfers started
+	type_ byte   // 'A' or 'I', for logs
+
+	clock    clock
+	draining bool
+}
+
+// heldLimit bounds how many commands may wait behind a transfer. The reader
+// stands still beyond it, so that the bound is felt by the client alone.
+const heldLimit = 16
+
+// New returns the dialogue of a session accepted at the given time. The first
+// event is Begin.
+func New(cfg Config, now time.Time) *Machine {
+	m := &Machine{cfg: cfg, now: now, type_: 'I'}
+	if cfg.AsciiDefault {
+		m.type_ = 'A'
+	}
+	m.clock.open(now)
+	return m
+}
+
+// Begin starts the dialogue: a backend is wanted.
+func (m *Machine) Begin(now time.Time) []Action {
+	m.start(now)
+	m.do(Resume{}) // a client that hangs up now must be noticed
+	m.reading = true
+	m.pick()
+	return m.out
+}
+
+// Step tells the machine what happened and returns what is to be done. The
+// slice is valid until the next call.
+func (m *Machine) Step(ev messages.ToSession, now time.Time) []Action {
+	m.start(now)
+	if m.phase != ended {
+		m.handle(ev)
+	}
+	m.checkTime()
+	return m.out
+}
+
+// Ended reports whether the dialogue is over: End was among the actions.
+func (m *Machine) Ended() bool { return m.phase == ended }
+
+// User is the name the client logs in with, for logs.
+func (m *Machine) User() string { return m.login.user }
+
+func (m *Machine) start(now time.Time) {
+	clear(m.out)
+	m.out = m.out[:0]
+	m.now = now
+}
+
+func (m *Machine) handle(ev messages.ToSession) {
+	switch ev := ev.(type) {
+	case messages.CommandReceived:
+		m.commandReceived(ev)
+	case messages.ReplyReceived:
+		if ev.Attempt == m.back.attempt {
+			m.replyReceived(ev.Reply)
+		}
+	case messages.FrontendLost:
+		m.frontendLost(ev)
+	case messages.BackendPicked:
+		m.picked(ev)
+	case messages.BackendConnected:
+		if ev.Attempt == m.back.attempt {
+			m.backendConnected(ev)
+		}
+	case messages.BackendUnreachable:
+		if ev.Attempt == m.back.attempt {
+			m.attemptFailed(ev.Err)
+		}
+	case messages.BackendLost:
+		if ev.Attempt == m.back.attempt {
+			m.backendLost(ev.Err)
+		}
+	case messages.Listening:
+		m.listening(ev)
+	case messages.DataEnded:
+		m.dataEnded(ev)
+	case messages.TransferFinished:
+		m.transferFinished(ev)
+	case messages.DrainRequested:
+		m.draining = true
+		m.settleDown()
+	case messages.TimeReached:
+		// checkTime does the work
+	}
+}
+
+func (m *Machine) do(a Action) { m.out = append(m.out, a) }
+
+func (m *Machine) note(level Level, text string, err error) {
+	m.do(Note{Level: level, Text: text, Err: err})
+}
+
+// answer tells the client something of our own and turns to the next command.
+func (m *Machine) answer(r ftp.Reply) {
+	m.do(SendClient{r})
+	m.next()
+}
+
+// ask sends the backend a command; then takes each of its replies until it
+// names no successor.
+func (m *Machine) ask(c ftp.Command, then func(*Machine, ftp.Reply)) {
+	m.await = then
+	m.do(SendBackend{c})
+}
+
+// end closes the session.
+func (m *Machine) end(reason string) {
+	if m.phase == ended {
+		return
+	}
+	m.phase = ended
+	m.do(End{reason})
+}
+
+// farewell tells the client 421 and ends the session.
+func (m *Machine) farewell(r ftp.Reply, reason string) {
+	m.do(SendClient{r})
+	m.end(reason)
+}
+
+// commandReceived takes one line from the frontend reader, which now stands
+// still until Resume.
+func (m *Machine) commandReceived(ev messages.CommandReceived) {
+	m.reading = false
+	m.clock.active(m.now)
+	if m.foreign(ev) {
+		return
+	}
+	if ev.Err != nil {
+		ev.Command = badLine(ev.Err)
+	}
+	if m.xfer != nil && m.aside(ev.Command) {
+		m.resume()
+		return
+	}
+	if m.busy() || len(m.held) > 0 {
+		m.held = append(m.held, ev.Command)
+		// Only behind a transfer is it worth reading on: there ABOR counts.
+		if m.xfer != nil && len(m.held) < heldLimit {
+			m.resume()
+		}
+		return
+	}
+	m.dispatch(ev.Command)
+}
+
+// foreign ends the session of a peer that speaks another protocol, such as a
+// browser lured into talking to us (the ALPACA attack).
+func (m *Machine) foreign(ev messages.CommandReceived) bool {
+	verb := ev.Command.Verb
+	if line, ok := lineError(ev.Err); ok {
+		verb = line.Verb
+	}
+	if m.phase == loggedIn || !ftp.Foreign(verb) {
+		return false
+	}
+	m.note(Warn, "client does not speak FTP, closing", nil)
+	m.end("client sent " + verb)
+	return true
+}
+
+// busy reports whether the command before is not answered yet.
+func (m *Machine) busy() bool {
+	return m.phase == connecting || m.await != nil || m.xfer != nil || m.offer.pending()
+}
+
+// next turns to the next command: one that waits, or one still to be read.
+func (m *Machine) next() {
+	for m.phase != ended && !m.busy() && len(m.held) > 0 {
+		c := m.held[0]
+		m.held = append(m.held[:0], m.held[1:]...)
+		m.dispatch(c)
+	}
+	if len(m.held) == 0 {
+		m.held = nil // an idle session keeps no queue
+	}
+	if m.busy() || m.phase == ended {
+		return
+	}
+	m.resume()
+	m.settleDown()
+}
+
+func (m *Machine) resume() {
+	if !m.reading && m.phase != ended {
+		m.reading = true
+		m.do(Resume{})
+	}
+}
+
+// settleDown ends a session that is to be drained, once it is idle.
+func (m *Machine) settleDown() {
+	if m.draining && m.phase != ended && (m.phase == connecting || !m.busy() && len(m.held) == 0) {
+		m.farewell(ftp.NewReply(421, "Service is being restarted, please connect again"), "drained")
+	}
+}
+
+// frontendLost ends the session of a client that is gone. A running transfer
+// is broken off first, so that no backend takes half a file for a whole one.
+func (m *Machine) frontendLost(ev messages.FrontendLost) {
+	if t := m.xfer; t != nil && !t.finished {
+		m.note(Info, "client lost in mid transfer, breaking it off", ev.Err)
+		t.goodbye = "client lost in mid transfer"
+		if t.upload && t.settled {
+			m.linger() // the whole file was passed on: its end stays an end
+			return
+		}
+		m.breakOff()
+		return
+	}
+	m.end("client closed the connection")
+}

@@ -1,0 +1,158 @@
+package dialogue
+
+import (
+	"errors"
+
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
+
+// handler deals with one client command. It either answers or makes the
+// machine busy; whoever clears that calls next.
+type handler func(*Machine, ftp.Command)
+
+// row says what a verb means before and after login, while a backend is
+// connected.
+type row struct {
+	connected handler
+	loggedIn  handler
+}
+
+// lookUp returns what a verb means. Verbs that are not in the table are the
+// backend's business, after login.
+func lookUp(verb string) row {
+	if r, ok := rows[ftp.Canonical(verb)]; ok {
+		return r
+	}
+	return row{(*Machine).loginFirst, (*Machine).relay}
+}
+
+// rows is the whole command table. Verbs are canonical (ftp.Canonical). It is
+// filled by init because the handlers lead back to it.
+var rows map[string]row
+
+func init() {
+	local := func(h handler) row { return row{h, h} }
+	rows = map[string]row{
+		ftp.USER: {(*Machine).user, (*Machine).relay},
+		ftp.PASS: {(*Machine).pass, (*Machine).relay},
+		ftp.ACCT: {(*Machine).account, (*Machine).relay},
+		ftp.HOST: local((*Machine).host),
+		ftp.FEAT: local((*Machine).feat),
+		ftp.QUIT: local((*Machine).quit),
+		ftp.ABOR: local((*Machine).relay),
+		ftp.TYPE: local((*Machine).setType),
+
+		// Protection is ours alone; without TLS these are unknown commands.
+		ftp.AUTH: local((*Machine).notUnderstood),
+		ftp.PBSZ: local((*Machine).notUnderstood),
+		ftp.PROT: local((*Machine).notUnderstood),
+		ftp.CCC:  local((*Machine).notUnderstood),
+		ftp.ADAT: local((*Machine).notUnderstood),
+		ftp.CONF: local((*Machine).notUnderstood),
+		ftp.ENC:  local((*Machine).notUnderstood),
+		ftp.MIC:  local((*Machine).notUnderstood),
+
+		ftp.PASV: local((*Machine).pasv),
+		ftp.EPSV: local((*Machine).epsv),
+		ftp.PORT: local((*Machine).port),
+		ftp.EPRT: local((*Machine).eprt),
+
+		ftp.LIST: local((*Machine).download),
+		ftp.NLST: local((*Machine).download),
+		ftp.MLSD: local((*Machine).download),
+		ftp.RETR: local((*Machine).download),
+		ftp.STOR: local((*Machine).upload),
+		ftp.STOU: local((*Machine).upload),
+		ftp.APPE: local((*Machine).upload),
+		ftp.DELE: {(*Machine).loginFirst, (*Machine).remove},
+	}
+}
+
+// badVerb carries a line that is no command through the queue: it cannot come
+// from a client, whose verbs hold no blank.
+const badVerb = " bad line"
+
+func badLine(err error) ftp.Command { return ftp.Command{Verb: badVerb, Arg: lineText(err)} }
+
+func lineError(err error) (*ftp.LineError, bool) {
+	var line *ftp.LineError
+	ok := errors.As(err, &line)
+	return line, ok
+}
+
+// lineText is what a client is told about a line that is no command.
+func lineText(err error) string {
+	switch {
+	case errors.Is(err, ftp.ErrLineTooLong):
+		return "Command line too long"
+	case errors.Is(err, ftp.ErrForbiddenByte):
+		return "Forbidden control character in command"
+	}
+	return "Invalid command: try being more creative"
+}
+
+func (m *Machine) dispatch(c ftp.Command) {
+	if c.Verb == badVerb {
+		m.answer(ftp.NewReply(500, c.Arg))
+		return
+	}
+	r := lookUp(c.Verb)
+	m.asked = c
+	if m.phase == loggedIn {
+		r.loggedIn(m, c)
+	} else {
+		r.connected(m, c)
+	}
+}
+
+func (m *Machine) loginFirst(ftp.Command) { m.answer(ftp.PleaseLogin()) }
+
+func (m *Machine) notUnderstood(c ftp.Command) { m.answer(ftp.NotUnderstood(c.Verb)) }
+
+// relay passes a command on and its replies back.
+func (m *Machine) relay(c ftp.Command) { m.ask(c, (*Machine).relayReply) }
+
+// relayReply passes the backend's replies on until the final one.
+func (m *Machine) relayReply(r ftp.Reply) {
+	m.do(SendClient{r})
+	if r.Preliminary() {
+		m.await = (*Machine).relayReply
+		return
+	}
+	m.next()
+}
+
+// quit is relayed, so that the backend ends its session in good order; the
+// client gets its farewell even from a backend that is already gone.
+func (m *Machine) quit(c ftp.Command) {
+	m.ask(c, func(m *Machine, r ftp.Reply) {
+		m.do(SendClient{r})
+		m.end("client quit")
+	})
+}
+
+// setType notes the transfer type for the transfer log.
+func (m *Machine) setType(c ftp.Command) {
+	m.ask(c, func(m *Machine, r ftp.Reply) {
+		if r.Positive() && c.Arg != "" {
+			switch c.Arg[0] {
+			case 'A', 'a', 'E', 'e':
+				m.type_ = 'A'
+			case 'I', 'i', 'L', 'l':
+				m.type_ = 'I'
+			}
+		}
+		m.relayReply(r)
+	})
+}
+
+// remove relays DELE and logs what was deleted.
+func (m *Machine) remove(c ftp.Command) {
+	m.ask(c, func(m *Machine, r ftp.Reply) {
+		if !r.Preliminary() {
+			m.do(RecordTransfer{Verb: c.Verb, Path: c.Arg, User: m.login.user, Type: m.type_,
+				Began: m.now, Complete: r.Positive()})
+		}
+		m.relayReply(r)
+	})
+}

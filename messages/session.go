@@ -1,0 +1,133 @@
+package messages
+
+import (
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
+
+// ToSession is what one FTP session hears: from its readers, its data channel,
+// the policy actor and its own clock. The dialogue (package
+// actors/ftpsession/dialogue) takes the same values as its events.
+//
+//sumtype:decl
+type ToSession interface{ toSession() }
+
+// CommandReceived is one line of the client. The frontend reader holds still
+// until the session lets it go on.
+type CommandReceived struct {
+	Command ftp.Command
+	Err     error // *ftp.LineError: the line was no command
+}
+
+// FrontendLost says that the client's control connection ended.
+type FrontendLost struct {
+	Err error // io.EOF: closed properly
+}
+
+// BackendConnected says that an attempt has its TCP connection.
+type BackendConnected struct {
+	Attempt uint32 // which attempt of this session
+	Conn    net.Conn
+	Local   netip.AddrPort
+	Remote  netip.AddrPort
+}
+
+// BackendUnreachable says that an attempt got no connection.
+type BackendUnreachable struct {
+	Attempt uint32
+	Err     error
+}
+
+// ReplyReceived is one reply of the backend.
+type ReplyReceived struct {
+	Attempt uint32
+	Reply   ftp.Reply
+}
+
+// BackendLost says that the backend's control connection ended or spoke
+// something that is no reply.
+type BackendLost struct {
+	Attempt uint32
+	Err     error // io.EOF: closed properly
+}
+
+// Listening answers the wish for a data listener on one side.
+type Listening struct {
+	Side Side
+	Addr netip.AddrPort
+	Err  error
+}
+
+// DataEnded says that a transfer's source ended properly and that everything it
+// sent was handed to the kernel of the other side. Nothing is closed towards
+// the destination until the session settles the transfer.
+type DataEnded struct {
+	Transfer uint32
+	Bytes    int64
+	// Settle is how long news on the control connection of the side that
+	// ended may lag behind its data connection: a measure of its round trips.
+	Settle time.Duration
+}
+
+// TransferFinished is a data channel's last word: its sockets are closed.
+type TransferFinished struct {
+	Transfer uint32
+	Bytes    int64
+	Err      error  // nil: settled as clean
+	Reason   string // what a client may be told of Err
+	Side     Side   // where Err happened
+	Stage    Stage  // when Err happened
+}
+
+// TimeReached wakes a session for its own deadlines.
+type TimeReached struct{}
+
+// DrainRequested asks a session to say goodbye as soon as it is idle.
+type DrainRequested struct{}
+
+// Side of a session.
+type Side uint8
+
+// The two sides.
+const (
+	FrontSide Side = iota // towards the client
+	BackSide              // towards the backend
+)
+
+func (s Side) String() string {
+	if s == FrontSide {
+		return "frontend"
+	}
+	return "backend"
+}
+
+// Stage of a transfer's life, for errors.
+type Stage uint8
+
+// The stages.
+const (
+	StageOpen  Stage = iota // accepting or connecting
+	StageCopy               // moving bytes
+	StageStall              // no byte moved for TimeoutStalled
+	StageAbort              // cut off by the session
+)
+
+func (s Stage) String() string {
+	return [...]string{"open", "copy", "stalled", "aborted"}[s]
+}
+
+func (CommandReceived) toSession()    {}
+func (FrontendLost) toSession()       {}
+func (BackendConnected) toSession()   {}
+func (BackendUnreachable) toSession() {}
+func (ReplyReceived) toSession()      {}
+func (BackendLost) toSession()        {}
+func (Listening) toSession()          {}
+func (DataEnded) toSession()          {}
+func (TransferFinished) toSession()   {}
+func (TimeReached) toSession()        {}
+func (DrainRequested) toSession()     {}
+func (BackendPicked) toSession()      {}

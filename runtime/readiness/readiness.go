@@ -1,0 +1,121 @@
+// Package readiness reads from connections that are mostly silent. While
+// nothing comes, a connection holds no buffer: the reader waits until bytes
+// are there and only then borrows one.
+package readiness
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// BufferSize is how much one read takes at most. Lines of a control connection
+// are short; longer input just takes several reads.
+const BufferSize = 4 << 10
+
+// Buffer is borrowed from a Buffers and given back with it.
+type Buffer [BufferSize]byte
+
+// Buffers lends out buffers. The zero value is ready; it is safe for
+// concurrent use.
+type Buffers struct{ pool sync.Pool }
+
+func (b *Buffers) get() *Buffer {
+	if buf, ok := b.pool.Get().(*Buffer); ok {
+		return buf
+	}
+	return new(Buffer)
+}
+
+// Reader reads from one connection. It is for one goroutine.
+type Reader struct {
+	conn    net.Conn
+	raw     syscall.RawConn // nil: the connection has no descriptor to wait on
+	buffers *Buffers
+	try     func(fd uintptr) bool // r.attempt, made once
+
+	buf *Buffer // borrowed
+	n   int
+	err error
+}
+
+// NewReader returns a reader of conn that borrows from buffers.
+func NewReader(conn net.Conn, buffers *Buffers) (*Reader, error) {
+	r := &Reader{conn: conn, buffers: buffers}
+	r.try = r.attempt
+	if sc, ok := conn.(syscall.Conn); ok {
+		raw, err := sc.SyscallConn()
+		if err != nil {
+			return nil, fmt.Errorf("reading from %s: %w", conn.RemoteAddr(), err)
+		}
+		r.raw = raw
+	}
+	return r, nil
+}
+
+// Read waits for bytes and returns them. They are the caller's until Release
+// or the next Read. The error is io.EOF at the proper end.
+func (r *Reader) Read() ([]byte, error) {
+	r.Release()
+	if r.raw == nil {
+		r.buf = r.buffers.get()
+		n, err := r.conn.Read(r.buf[:])
+		return r.done(n, err)
+	}
+	r.n, r.err = 0, nil
+	if err := r.raw.Read(r.try); err != nil {
+		return r.done(0, err)
+	}
+	if r.err == nil && r.n == 0 {
+		r.err = io.EOF
+	}
+	return r.done(r.n, r.err)
+}
+
+func (r *Reader) done(n int, err error) ([]byte, error) {
+	if n > 0 { // an error that came with bytes comes again
+		return r.buf[:n], nil
+	}
+	r.Release()
+	return nil, err
+}
+
+// attempt reads if bytes are there; false makes the poller wait.
+func (r *Reader) attempt(fd uintptr) bool {
+	buf := r.buffers.get()
+	n, err := ignoringEINTR(int(fd), buf[:])
+	if err == unix.EAGAIN {
+		r.buffers.pool.Put(buf)
+		return false
+	}
+	r.buf = buf
+	r.n = max(n, 0)
+	if err != nil {
+		r.err = &net.OpError{Op: "read", Net: "tcp", Source: r.conn.LocalAddr(), Addr: r.conn.RemoteAddr(), Err: err}
+	}
+	return true
+}
+
+func ignoringEINTR(fd int, p []byte) (int, error) {
+	for {
+		n, err := unix.Read(fd, p)
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+// Release gives the borrowed buffer back.
+func (r *Reader) Release() {
+	if r.buf != nil {
+		r.buffers.pool.Put(r.buf)
+		r.buf = nil
+	}
+}
+
+// Borrowed reports whether the reader holds a buffer, for tests.
+func (r *Reader) Borrowed() bool { return r.buf != nil }
