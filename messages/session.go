@@ -131,3 +131,4 @@ func (TransferFinished) toSession()   {}
 func (TimeReached) toSession()        {}
 func (DrainRequested) toSession()     {}
 func (BackendPicked) toSession()      {}
+func (LoginAnswered) toSession()      {}

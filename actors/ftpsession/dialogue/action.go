@@ -95,6 +95,10 @@ type RecordTransfer struct {
 	Complete bool
 }
 
+// AskLogin asks whether one more client may log in; the answer is
+// messages.LoginAnswered.
+type AskLogin struct{ User string }
+
 // LoggedIn says that the client's login succeeded, for limits and logs.
 type LoggedIn struct{ User string }
 
@@ -138,6 +142,7 @@ func (ProceedData) action()     {}
 func (SettleData) action()      {}
 func (AbortData) action()       {}
 func (RecordTransfer) action()  {}
+func (AskLogin) action()        {}
 func (LoggedIn) action()        {}
 func (Note) action()            {}
 func (End) action()             {}

@@ -32,6 +32,8 @@ type Config struct {
 	TimeoutNoTransfer time.Duration
 	TimeoutSession    time.Duration
 
+	LimitLogins bool // ask whether one more client may log in (MaxClients …)
+
 	AsciiDefault bool // DefaultTransferMode: the type logs assume before TYPE
 }
 

@@ -3,6 +3,7 @@ package dialogue
 import (
 	"strings"
 
+	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
 
@@ -10,11 +11,35 @@ import (
 type login struct {
 	user    string // as the client wrote it
 	account bool   // the backend wants ACCT before it lets the client in
+	asking  bool   // AskLogin is not answered yet
 }
 
-// user relays USER, with the name of the backend URL where it has one.
+// user relays USER, if there is room for one more client.
 func (m *Machine) user(c ftp.Command) {
 	m.login.user, m.login.account = c.Arg, false
+	if m.cfg.LimitLogins {
+		m.login.asking = true
+		m.do(AskLogin{c.Arg})
+		return
+	}
+	m.relayUser(c)
+}
+
+func (m *Machine) loginAnswered(ev messages.LoginAnswered) {
+	if !m.login.asking {
+		return
+	}
+	m.login.asking = false
+	if ev.Refusal != "" {
+		m.note(Info, "login refused: "+ev.Refusal, nil)
+		m.farewell(ftp.LoginRefused(ev.Refusal), "login refused")
+		return
+	}
+	m.relayUser(m.asked)
+}
+
+// relayUser passes USER on, with the name of the backend URL where it has one.
+func (m *Machine) relayUser(c ftp.Command) {
 	m.ask(m.withUser(c), func(m *Machine, r ftp.Reply) {
 		r = m.withoutURLName(r)
 		if r.Code == 230 || r.Code == 232 { // 232: RFC 2228, the TLS certificate sufficed

@@ -120,6 +120,8 @@ func (m *Machine) handle(ev messages.ToSession) {
 		m.dataEnded(ev)
 	case messages.TransferFinished:
 		m.transferFinished(ev)
+	case messages.LoginAnswered:
+		m.loginAnswered(ev)
 	case messages.DrainRequested:
 		m.draining = true
 		m.settleDown()
@@ -205,7 +207,7 @@ func (m *Machine) foreign(ev messages.CommandReceived) bool {
 
 // busy reports whether the command before is not answered yet.
 func (m *Machine) busy() bool {
-	return m.phase == connecting || m.await != nil || m.xfer != nil || m.offer.pending()
+	return m.phase == connecting || m.await != nil || m.xfer != nil || m.offer.pending() || m.login.asking
 }
 
 // next turns to the next command: one that waits, or one still to be read.
