@@ -1,0 +1,14 @@
+//go:build !linux
+
+package isolate
+
+import "os/exec"
+
+// Possible is false: there are no namespaces here.
+func Possible() bool { return false }
+
+// Prepare does nothing here.
+func Prepare(*exec.Cmd) {}
+
+// Settle does nothing here.
+func Settle() error { return nil }

@@ -1,0 +1,142 @@
+//go:build unix
+
+// Command bench measures the gateway beside its peers: the same load, the same backend, in turn, in one
+// run. "go run ./bench -help" explains how.
+//
+//	main      flags, exit codes
+//	campaign  rounds of points over targets
+//	cell      one measurement, in a process and a network of its own
+//	scenario  the points: which load, which metrics
+//	load      the clients            backend   the server behind every target
+//	target    starts the gateways    peers     finds them on this machine
+//	measure   names and arithmetic   report    table, JSON, goals
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"github.com/sluice-gateway/sluice/bench/backend"
+	"github.com/sluice-gateway/sluice/bench/campaign"
+	"github.com/sluice-gateway/sluice/bench/cell"
+	"github.com/sluice-gateway/sluice/bench/report"
+	"github.com/sluice-gateway/sluice/bench/target"
+)
+
+// The first arguments by which this program starts itself; they are no part of its face.
+const (
+	asCell    = "-as-cell"
+	asBackend = "-as-backend"
+)
+
+// The exit codes.
+const (
+	exitFine   = 0
+	exitMissed = 1 // -check, and a goal was missed
+	exitUsage  = 2
+	exitFailed = 3 // something could not be run
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// dispatch runs the program in the part that its arguments give it.
+func dispatch(ctx context.Context, args []string, out, errs io.Writer) int {
+	var err error
+	switch {
+	case len(args) == 1 && args[0] == asCell:
+		err = cell.Main(ctx, os.Stdin, os.Stdout)
+	case len(args) == 1 && args[0] == asBackend:
+		err = backend.Main(ctx, os.Stdin, os.Stdout, max(1, runtime.NumCPU()/4))
+	default:
+		return run(ctx, args, out, errs)
+	}
+	if err != nil {
+		fmt.Fprintf(errs, "bench: %v\n", err)
+		return exitFailed
+	}
+	return exitFine
+}
+
+// run is the face: it measures what the flags ask for and reports.
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	o, err := parse(args, errs)
+	if errors.Is(err, errHelped) {
+		return exitFine
+	}
+	if err != nil {
+		fmt.Fprintf(errs, "bench: %v\n", err)
+		return exitUsage
+	}
+	dir, err := os.MkdirTemp("", "sluice-bench-")
+	if err != nil {
+		fmt.Fprintf(errs, "bench: make a folder for the gateway's program: %v\n", err)
+		return exitFailed
+	}
+	defer os.RemoveAll(dir)
+	plan := o.plan(errs)
+	plan.Targets = locate(ctx, o, dir, errs)
+	results, err := campaign.Run(ctx, plan)
+	code := exitFine
+	if err != nil {
+		fmt.Fprintf(errs, "bench: stopped early: %v\n", err)
+		code = exitFailed
+	}
+	if err := tell(results, o, out, errs); err != nil {
+		fmt.Fprintf(errs, "bench: %v\n", err)
+		code = exitFailed
+	}
+	return max(code, verdict(results, o))
+}
+
+// locate finds the programs of the targets and says at once which are missing.
+func locate(ctx context.Context, o options, dir string, errs io.Writer) []target.Spec {
+	var specs []target.Spec
+	for _, name := range o.targets {
+		spec := target.Locate(ctx, name, o.sluice, dir)
+		if spec.Missing != "" {
+			fmt.Fprintf(errs, "not measured: %s: %s\n", name, spec.Missing)
+		}
+		specs = append(specs, spec)
+	}
+	return specs
+}
+
+func tell(r *report.Results, o options, out, errs io.Writer) error {
+	fmt.Fprintln(errs)
+	if err := r.Write(out); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if o.json == "" {
+		return nil
+	}
+	if err := r.Save(o.json); err != nil {
+		return err
+	}
+	fmt.Fprintf(errs, "\nall values: %s\n", o.json)
+	return nil
+}
+
+// verdict turns results into an exit code.
+func verdict(r *report.Results, o options) int {
+	switch {
+	case len(r.Figures) == 0 || len(r.Failures) > 0:
+		return exitFailed
+	case !o.check:
+		return exitFine
+	case report.Count(r.Verdicts, report.Missed) > 0:
+		return exitMissed
+	case report.Count(r.Verdicts, report.Met) == 0:
+		return exitFailed // nothing that was promised could be measured
+	}
+	return exitFine
+}

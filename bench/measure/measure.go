@@ -1,0 +1,86 @@
+// Package measure names what the proving ground measures, and holds the arithmetic that turns samples
+// into figures.
+package measure
+
+import (
+	"math"
+	"slices"
+)
+
+// Metric is one figure of the report.
+type Metric struct {
+	ID    string `json:"id"`
+	Point string `json:"point"` // the scenario that yields it
+	Title string `json:"title"`
+	Unit  string `json:"unit"`
+	Less  bool   `json:"less_is_better"`
+}
+
+// Sample is one measured value. Series holds the parts it was made of, when there are any.
+type Sample struct {
+	Metric string    `json:"metric"`
+	Value  float64   `json:"value"`
+	Series []float64 `json:"series,omitempty"`
+}
+
+// All is every metric, in the order of the report.
+func All() []Metric {
+	return []Metric{
+		{ID: "login_1", Point: "login-1", Title: "logins, 1 client", Unit: "/s"},
+		{ID: "login_16", Point: "login-16", Title: "logins, 16 clients", Unit: "/s"},
+		{ID: "login_64", Point: "login-64", Title: "logins, 64 clients", Unit: "/s"},
+		{ID: "login_64_cpu", Point: "login-64", Title: "  gateway CPU per login", Unit: "µs", Less: true},
+		{ID: "pwd_1_p50", Point: "pwd-1", Title: "PWD round trip, 1 client, p50", Unit: "µs", Less: true},
+		{ID: "pwd_1_p99", Point: "pwd-1", Title: "PWD round trip, 1 client, p99", Unit: "µs", Less: true},
+		{ID: "pwd_16", Point: "pwd-16", Title: "PWD round trips, 16 clients", Unit: "/s"},
+		{ID: "pwd_16_cpu", Point: "pwd-16", Title: "  gateway CPU per round trip", Unit: "µs", Less: true},
+		{ID: "retr_1", Point: "retr-1", Title: "RETR, 1 stream", Unit: "Gbit/s"},
+		{ID: "retr_1_cpu", Point: "retr-1", Title: "  gateway CPU", Unit: "s/GiB", Less: true},
+		{ID: "retr_8", Point: "retr-8", Title: "RETR, 8 streams", Unit: "Gbit/s"},
+		{ID: "retr_8_cpu", Point: "retr-8", Title: "  gateway CPU", Unit: "s/GiB", Less: true},
+		{ID: "stor_1", Point: "stor-1", Title: "STOR, 1 stream", Unit: "Gbit/s"},
+		{ID: "stor_1_cpu", Point: "stor-1", Title: "  gateway CPU", Unit: "s/GiB", Less: true},
+		{ID: "stor_8", Point: "stor-8", Title: "STOR, 8 streams", Unit: "Gbit/s"},
+		{ID: "stor_8_cpu", Point: "stor-8", Title: "  gateway CPU", Unit: "s/GiB", Less: true},
+		{ID: "small_retr", Point: "small-retr", Title: "1 KiB files fetched, 1 session", Unit: "/s"},
+		{ID: "small_stor", Point: "small-stor", Title: "1 KiB files stored, 1 session", Unit: "/s"},
+		{ID: "long_first", Point: "long", Title: "long run of 1 KiB RETRs, first block", Unit: "/s"},
+		{ID: "long_last", Point: "long", Title: "long run of 1 KiB RETRs, last block", Unit: "/s"},
+		{ID: "long_level", Point: "long", Title: "  last block over first", Unit: "×"},
+		{ID: "idle", Point: "idle", Title: "memory per idle session (PSS)", Unit: "KiB", Less: true},
+	}
+}
+
+// Median is the middle value, or the mean of the middle two; NaN of nothing.
+func Median(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// Advantage tells how many times as good ours is as theirs: above 1 ours is ahead, whether more or less
+// is better. NaN when either is missing or is not positive.
+func Advantage(m Metric, ours, theirs float64) float64 {
+	if m.Less {
+		ours, theirs = theirs, ours
+	}
+	if !(ours > 0) || !(theirs > 0) {
+		return math.NaN()
+	}
+	return ours / theirs
+}
+
+// Level is the last block's rate over the first's: 1 for a run that stayed as fast as it began. NaN
+// of fewer than two blocks.
+func Level(blocks []float64) float64 {
+	if len(blocks) < 2 || !(blocks[0] > 0) {
+		return math.NaN()
+	}
+	return blocks[len(blocks)-1] / blocks[0]
+}

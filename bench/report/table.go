@@ -1,0 +1,179 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/sluice-gateway/sluice/bench/measure"
+)
+
+// subject is the target that all others are held beside.
+const subject = "sluice"
+
+// blank stands where nothing was measured.
+const blank = "–"
+
+// Write tells the results: medians with their ranges, ratios, the long run block by block, what went
+// wrong, and how the goals stand.
+func (r *Results) Write(w io.Writer) error {
+	var b strings.Builder
+	r.writeHead(&b)
+	r.writeMedians(&b)
+	r.writeRatios(&b)
+	r.writeBlocks(&b)
+	r.writeTrouble(&b)
+	r.writeVerdicts(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *Results) writeHead(b *strings.Builder) {
+	m := r.Machine
+	fmt.Fprintf(b, "%s, %d CPUs, %s; %d rounds of %v, taken in turn; %s\n",
+		m.System, m.CPUs, m.Go, r.Rounds, r.Span, r.Began.Format(time.DateTime))
+	fmt.Fprintf(b, "load, gateway and backend share these CPUs: only ratios of one run mean anything\n")
+	if !m.Isolated {
+		b.WriteString("not in a network of its own: sockets left by others may have slowed this down\n")
+	}
+}
+
+// measured lists the targets that are there.
+func (r *Results) measured() []string {
+	var names []string
+	for _, t := range r.Targets {
+		if t.Missing == "" {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// table is a tabwriter with the columns of the report.
+func table(b *strings.Builder) *tabwriter.Writer {
+	return tabwriter.NewWriter(b, 0, 0, 3, ' ', tabwriter.AlignRight)
+}
+
+// writeMedians has one row for each metric and one column for each target.
+func (r *Results) writeMedians(b *strings.Builder) {
+	names := r.measured()
+	b.WriteString("\nMedians (least … most)\n")
+	t := table(b)
+	fmt.Fprintf(t, "\t\t%s\t\n", strings.Join(names, "\t"))
+	for _, m := range measure.All() {
+		cells := make([]string, len(names))
+		some := false
+		for i, name := range names {
+			cells[i] = r.cell(m.ID, name)
+			some = some || cells[i] != blank
+		}
+		if some {
+			fmt.Fprintf(t, "%s\t%s\t%s\t\n", m.Title, m.Unit, strings.Join(cells, "\t"))
+		}
+	}
+	_ = t.Flush() // a strings.Builder takes everything
+}
+
+func (r *Results) cell(metric, target string) string {
+	for _, f := range r.Figures {
+		if f.Metric != metric || f.Target != target {
+			continue
+		}
+		if len(f.Values) == 1 {
+			return number(f.Median)
+		}
+		return fmt.Sprintf("%s (%s … %s)", number(f.Median), number(f.Min), number(f.Max))
+	}
+	return blank
+}
+
+// number prints three significant digits, and whole numbers from 100 on.
+func number(v float64) string {
+	switch a := math.Abs(v); {
+	case math.IsNaN(v):
+		return blank
+	case a >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case a >= 1:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+// writeRatios has one column for each peer of the subject.
+func (r *Results) writeRatios(b *strings.Builder) {
+	peers := slices.DeleteFunc(r.measured(), func(n string) bool { return n == subject })
+	if len(peers) == len(r.measured()) || len(peers) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nHow many times as good %s is as (above 1 it is ahead, also where less is better)\n", subject)
+	t := table(b)
+	fmt.Fprintf(t, "\t%s\t\n", strings.Join(peers, "\t"))
+	for _, m := range measure.All() {
+		ours := r.Median(m.ID, subject)
+		if math.IsNaN(ours) {
+			continue
+		}
+		cells := make([]string, len(peers))
+		for i, peer := range peers {
+			cells[i] = number(measure.Advantage(m, ours, r.Median(m.ID, peer)))
+		}
+		fmt.Fprintf(t, "%s\t%s\t\n", m.Title, strings.Join(cells, "\t"))
+	}
+	_ = t.Flush() // a strings.Builder takes everything
+}
+
+// writeBlocks shows the long run of the first round, block by block.
+func (r *Results) writeBlocks(b *strings.Builder) {
+	first := true
+	for _, f := range r.Figures {
+		if len(f.Series) == 0 {
+			continue
+		}
+		if first {
+			b.WriteString("\nThe long run, transfers per second in each block (first round)\n")
+			first = false
+		}
+		fmt.Fprintf(b, "%12s ", f.Target)
+		for _, rate := range f.Series[0] {
+			fmt.Fprintf(b, " %6.0f", rate)
+		}
+		b.WriteByte('\n')
+	}
+}
+
+// writeTrouble names what was not measured and why.
+func (r *Results) writeTrouble(b *strings.Builder) {
+	for _, t := range r.Targets {
+		if t.Missing != "" {
+			fmt.Fprintf(b, "\nnot measured: %s: %s\n", t.Name, t.Missing)
+		}
+	}
+	for _, f := range r.Failures {
+		fmt.Fprintf(b, "\nfailed: %s on %s, round %d: %s\n", f.Point, f.Target, f.Round, f.Error)
+	}
+	for _, what := range slices.Sorted(maps.Keys(r.Losses)) {
+		fmt.Fprintf(b, "\nlost: %s: %d\n", what, r.Losses[what])
+	}
+}
+
+func (r *Results) writeVerdicts(b *strings.Builder) {
+	if len(r.Verdicts) == 0 {
+		return
+	}
+	b.WriteString("\nGoals\n")
+	for _, v := range r.Verdicts {
+		value := number(v.Value)
+		if v.State == Open {
+			value = blank
+		}
+		fmt.Fprintf(b, "  %-13s %8s   %s\n", v.State, value, v.Goal)
+	}
+}

@@ -1,0 +1,147 @@
+//go:build unix
+
+// Package scenario holds the points that are measured: what load each puts on a target and which
+// metrics come of it.
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/bench/load"
+	"github.com/sluice-gateway/sluice/bench/measure"
+	"github.com/sluice-gateway/sluice/bench/proctree"
+	"github.com/sluice-gateway/sluice/bench/target"
+)
+
+// Scale sets how much is done.
+type Scale struct {
+	Span   time.Duration `json:"span"`   // counted stretch of a point that goes by time
+	Loops  int           `json:"loops"`  // threads of the load
+	Long   int64         `json:"long"`   // transfers of the long run
+	Idle   int           `json:"idle"`   // sessions that rest
+	Settle time.Duration `json:"settle"` // how long they rest before they are weighed
+}
+
+// Full is the scale of a real run, Quick that of a try.
+func Full() Scale {
+	return Scale{Span: 3 * time.Second, Loops: 1, Long: 20_000, Idle: 1000, Settle: 3 * time.Second}
+}
+
+// Quick is small enough for a test; its figures say little.
+func Quick() Scale {
+	return Scale{Span: 250 * time.Millisecond, Loops: 1, Long: 1000, Idle: 50, Settle: 100 * time.Millisecond}
+}
+
+// blocks is how many parts the long run is told in.
+const blocks = 10
+
+// Point is one thing to measure.
+type Point struct {
+	Name   string
+	Title  string // what the load does, for the help text
+	FTP    bool   // needs FTP's data connections; raw streams will not do
+	Rounds int    // at most so many rounds, since each takes long; 0: no limit
+	run    func(context.Context, site) ([]measure.Sample, error)
+}
+
+// All lists the points in the order they are measured.
+func All() []Point {
+	return []Point{
+		login(1), login(16), login(64),
+		pwdLatency(), pwdRate(16),
+		throughput("retr", 1), throughput("retr", 8),
+		throughput("stor", 1), throughput("stor", 8),
+		small("retr"), small("stor"),
+		long(), idle(),
+	}
+}
+
+// Select keeps the points that a word of the list names: whole (retr-8) or up to a dash (retr).
+func Select(points []Point, words []string) ([]Point, error) {
+	var chosen []Point
+	for _, word := range words {
+		n := len(chosen)
+		for _, p := range points {
+			if p.Name == word || strings.HasPrefix(p.Name, word+"-") {
+				chosen = append(chosen, p)
+			}
+		}
+		if len(chosen) == n {
+			return nil, fmt.Errorf("no point is called %q", word)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(points), func(p Point) bool {
+		return !slices.ContainsFunc(chosen, func(c Point) bool { return c.Name == p.Name })
+	}), nil
+}
+
+// Fits reports whether a target can do what the point asks.
+func (p Point) Fits(name string) bool { return !p.FTP || name != target.HAProxy }
+
+// Run measures the point on a target that is running.
+func (p Point) Run(ctx context.Context, g *target.Gateway, scale Scale) ([]measure.Sample, error) {
+	samples, err := p.run(ctx, site{gateway: g, scale: scale})
+	if err != nil {
+		return nil, fmt.Errorf("measure %s: %w", p.Name, err)
+	}
+	return samples, nil
+}
+
+// site is a running target and how hard to load it.
+type site struct {
+	gateway *target.Gateway
+	scale   Scale
+}
+
+func (s site) job(clients int) load.Job {
+	return load.Job{Control: s.gateway.Control, Raw: s.gateway.Raw, Clients: clients, Loops: s.scale.Loops, Span: s.scale.Span}
+}
+
+// warm is how much shorter the uncounted stretch before a counted one is: it fills caches and lets
+// buffers and heaps find their size.
+const warm = 8
+
+// counted runs a kind of load twice: shortly and uncounted, then under the meter.
+func (s site) counted(job load.Job, do func(load.Job) (load.Tally, error)) (load.Tally, *meter, error) {
+	first := job
+	first.Span /= warm
+	if _, err := do(first); err != nil {
+		return load.Tally{}, nil, fmt.Errorf("warm up: %w", err)
+	}
+	m := &meter{pid: s.gateway.PID}
+	job.Begin, job.End = m.begin, m.end
+	tally, err := do(job)
+	return tally, m, err
+}
+
+// meter reads the processor time of the gateway's process tree at both ends of a stretch.
+type meter struct {
+	pid        int
+	start, all time.Duration
+	err        error
+}
+
+func (m *meter) begin() { m.start = m.read() }
+func (m *meter) end()   { m.all = m.read() - m.start }
+
+func (m *meter) read() time.Duration {
+	if m.pid == 0 || m.err != nil {
+		return 0
+	}
+	var used time.Duration
+	used, m.err = proctree.CPU(m.pid)
+	return used
+}
+
+// per is the metered time for each of n things, in units; no sample when there was no gateway or no
+// way to meter it.
+func (m *meter) per(metric string, n float64, unit time.Duration) []measure.Sample {
+	if m.pid == 0 || m.err != nil || n <= 0 {
+		return nil
+	}
+	return []measure.Sample{{Metric: metric, Value: float64(m.all) / float64(unit) / n}}
+}

@@ -1,0 +1,90 @@
+//go:build unix
+
+package target
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/bench/backend"
+)
+
+// openFTPGateway starts a gateway that reads ProFTPD's configuration language: Sluice or ProFTPD with
+// mod_proxy, with the same directives.
+func openFTPGateway(_ context.Context, spec Spec, to backend.Addresses, dir string) (*Gateway, error) {
+	at, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	// ProFTPD leaves root's rights behind and must still reach its tables.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "gateway.conf")
+	if err := os.WriteFile(path, []byte(ftpConfig(spec, at, to.Control, dir)), 0o644); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	args := []string{"serve", "-c", path}
+	if spec.Name == ModProxy {
+		args = []string{"--nodaemon", "--quiet", "--config", path}
+	}
+	p, err := start(spec, dir, args...)
+	if err != nil {
+		return nil, err
+	}
+	return &Gateway{Control: at, RelaysFTP: true, PID: p.cmd.Process.Pid, process: p}, nil
+}
+
+// ftpConfig is the configuration both gateways run with; only ProFTPD needs its modules named.
+func ftpConfig(spec Spec, at, to netip.AddrPort, dir string) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	if spec.Name == ModProxy {
+		line("ModulePath %s", spec.Modules)
+		for _, module := range []string{"mod_tls", "mod_sftp", "mod_proxy"} { // in this order, or mod_proxy does not load
+			line("LoadModule %s.c", module)
+		}
+		line("ScoreboardFile %s", filepath.Join(dir, "scoreboard"))
+		line("PidFile %s", filepath.Join(dir, "pid"))
+		line("DelayEngine off") // a table of login times, which would slow its logins down
+		line("WtmpLog off")
+		if os.Geteuid() == 0 {
+			line("User nobody")
+			line("Group nogroup")
+		}
+	}
+	line("ServerName bench")
+	line("ServerType standalone")
+	line("DefaultAddress %v", at.Addr())
+	line("Port %d", at.Port())
+	line("SocketBindTight on")
+	line("UseIPv6 off")
+	line("UseReverseDNS off")
+	line("MaxInstances none")
+	line("SystemLog %s", filepath.Join(dir, "system.log"))
+	line("TransferLog none")
+	line("<IfModule mod_proxy.c>")
+	line("ProxyEngine on")
+	line("ProxyRole reverse")
+	line("ProxyTables %s", filepath.Join(dir, "tables"))
+	line("ProxyLog none")
+	line("ProxyReverseServers ftp://%v", to)
+	line("ProxyTLSEngine off")
+	line("</IfModule>")
+	return b.String()
+}
+
+// freePort asks the kernel for a port that nobody uses now.
+func freePort() (netip.AddrPort, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return netip.ParseAddrPort(l.Addr().String())
+}
