@@ -84,24 +84,20 @@ func (p *process) wait(limit time.Duration) bool {
 // stop asks the child to end with SIGTERM, waits up to grace, then kills what is left of it:
 // its process group, and descendants that left the group. It is safe to call twice.
 func (p *process) stop(grace time.Duration) {
-	family := descendants(p.pid())
+	family := kin(p.pid())
 	if !p.exited() {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have exited just now
 		p.wait(grace)
 	}
-	p.kill(family)
-}
-
-func (p *process) kill(family []int) {
-	group := p.pid()
-	_ = syscall.Kill(-group, syscall.SIGKILL) // ESRCH: nobody left
-	for _, pid := range family {
-		if stillOurs(pid, group) {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
+	_ = syscall.Kill(-p.pid(), syscall.SIGKILL) // ESRCH: nobody left
+	for _, member := range family {
+		member.kill()
 	}
 	<-p.done
 	p.waiter.Wait()
+	for _, member := range family {
+		member.awaitEnd(time.Second)
+	}
 }
 
 // printed is everything the child wrote to stdout and stderr so far.
@@ -115,28 +111,61 @@ func readAll(path string) string {
 	return string(body)
 }
 
-// stat reads parent, process group and session id of a process; ok is false when it is gone.
-func stat(pid int) (parent, group int, ok bool) {
-	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, 0, false
-	}
-	// pid (name that may hold anything) state ppid pgrp …
-	text := string(body)
-	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	if len(fields) < 3 {
-		return 0, 0, false
-	}
-	parent, _ = strconv.Atoi(fields[1]) // the kernel writes decimal numbers here
-	group, _ = strconv.Atoi(fields[2])
-	return parent, group, true
+// relative is one process, told by its start time from a later one with the same id.
+type relative struct {
+	pid   int
+	birth string
 }
 
-// stillOurs guards against a process id that was given to somebody else since it was noted:
-// what is left of a stopped daemon is in its group, or leads a group of its own as an orphan.
-func stillOurs(pid, group int) bool {
-	parent, g, ok := stat(pid)
-	return ok && (g == group || (g == pid && parent == 1))
+// kin lists the descendants of a process.
+func kin(pid int) []relative {
+	var family []relative
+	for _, child := range descendants(pid) {
+		if st, ok := stat(child); ok {
+			family = append(family, relative{child, st.birth})
+		}
+	}
+	return family
+}
+
+func (r relative) alive() bool {
+	st, ok := stat(r.pid)
+	return ok && st.birth == r.birth && st.state != "Z"
+}
+
+func (r relative) kill() {
+	if r.alive() {
+		_ = syscall.Kill(r.pid, syscall.SIGKILL) // ESRCH: it has just ended
+	}
+}
+
+// awaitEnd polls, since an orphan is reaped by a process that tells nobody.
+func (r relative) awaitEnd(limit time.Duration) {
+	for deadline := time.Now().Add(limit); r.alive() && time.Now().Before(deadline); {
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+type procStat struct {
+	state  string
+	parent int
+	birth  string // clock ticks since boot
+}
+
+// stat reads what the kernel tells of a process; ok is false when it is gone.
+func stat(pid int) (procStat, bool) {
+	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return procStat{}, false
+	}
+	// pid (name that may hold anything) state ppid … starttime is field 22 of proc(5)
+	text := string(body)
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	if len(fields) < 20 {
+		return procStat{}, false
+	}
+	parent, _ := strconv.Atoi(fields[1]) // the kernel writes decimal numbers here
+	return procStat{state: fields[0], parent: parent, birth: fields[19]}, true
 }
 
 // descendants lists children, grandchildren and so on of a process, parents first. Empty
@@ -152,8 +181,8 @@ func descendants(pid int) []int {
 		if err != nil {
 			continue
 		}
-		if parent, _, ok := stat(child); ok {
-			children[parent] = append(children[parent], child)
+		if st, ok := stat(child); ok {
+			children[st.parent] = append(children[st.parent], child)
 		}
 	}
 	var family []int
