@@ -47,7 +47,7 @@ The peers come from .ci/peers; those that are missing are named and left out.
 
 To see where the gateway spends its time, let one point run long and look at it meanwhile:
   go run ./bench -v -targets sluice -only retr-8 -rounds 1 -span 60s -isolate=false
-  perf record -g -p PID -- sleep 20          PID is printed by -v
+  perf record -g -p PID -- sleep 20          -v prints PID
 
 Flags:
 `

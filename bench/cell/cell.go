@@ -149,7 +149,7 @@ func do(ctx context.Context, job Job) (samples []measure.Sample, err error) {
 	}
 	defer func() { err = errors.Join(err, gateway.Close()) }()
 	if job.Chatty && gateway.PID != 0 {
-		fmt.Fprintf(os.Stderr, "  %s is process %d (as seen from its own process table), its files are in %s\n", job.Target.Name, gateway.PID, dir)
+		fmt.Fprintf(os.Stderr, "\n  %s is process %d, with its files in %s\n", job.Target.Name, gateway.PID, dir)
 	}
 	return points[0].Run(ctx, gateway, job.Scale)
 }

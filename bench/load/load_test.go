@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc"
+	"go.uber.org/goleak"
 
 	"github.com/sluice-gateway/sluice/bench/backend"
 	"github.com/sluice-gateway/sluice/bench/load"
@@ -109,3 +110,5 @@ func TestAJobWithoutAServerSaysSo(t *testing.T) {
 		}
 	}
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/sluice-gateway/sluice/bench/measure"
 )
@@ -59,15 +60,16 @@ func Judge(r *Results, goals []Goal) []Verdict {
 func (g Goal) judge(r *Results) Verdict {
 	m := metric(g.Metric)
 	value := r.Median(g.Metric, "sluice")
-	text := fmt.Sprintf("%s: at least %g %s", m.Title, g.Bound, m.Unit)
+	title := strings.TrimSpace(m.Title)
+	text := fmt.Sprintf("%s: at least %g %s", title, g.Bound, m.Unit)
 	most := false
 	switch {
 	case g.Peer != "":
 		value = measure.Advantage(m, value, r.Median(g.Metric, g.Peer))
-		text = fmt.Sprintf("%s: at least %g× %s", m.Title, g.Bound, g.Peer)
+		text = fmt.Sprintf("%s: at least %g× %s", title, g.Bound, g.Peer)
 	case m.Less:
 		most = true
-		text = fmt.Sprintf("%s: at most %g %s", m.Title, g.Bound, m.Unit)
+		text = fmt.Sprintf("%s: at most %g %s", title, g.Bound, m.Unit)
 	}
 	v := Verdict{Goal: text, State: Missed, Value: value}
 	switch {

@@ -7,8 +7,8 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sluice-gateway/sluice/bench/measure"
 )
@@ -54,42 +54,62 @@ func (r *Results) measured() []string {
 	return names
 }
 
-// table is a tabwriter with the columns of the report.
-func table(b *strings.Builder) *tabwriter.Writer {
-	return tabwriter.NewWriter(b, 0, 0, 3, ' ', tabwriter.AlignRight)
-}
-
 // writeMedians has one row for each metric and one column for each target.
 func (r *Results) writeMedians(b *strings.Builder) {
 	names := r.measured()
-	b.WriteString("\nMedians (least … most)\n")
-	t := table(b)
-	fmt.Fprintf(t, "\t\t%s\t\n", strings.Join(names, "\t"))
+	b.WriteString("\nMedians, with half the distance from least to most\n")
+	rows := [][]string{append([]string{"", ""}, names...)}
 	for _, m := range measure.All() {
-		cells := make([]string, len(names))
+		row := []string{m.Title, m.Unit}
 		some := false
-		for i, name := range names {
-			cells[i] = r.cell(m.ID, name)
-			some = some || cells[i] != blank
+		for _, name := range names {
+			cell := r.cell(m.ID, name)
+			some = some || cell != blank
+			row = append(row, cell)
 		}
 		if some {
-			fmt.Fprintf(t, "%s\t%s\t%s\t\n", m.Title, m.Unit, strings.Join(cells, "\t"))
+			rows = append(rows, row)
 		}
 	}
-	_ = t.Flush() // a strings.Builder takes everything
+	align(b, rows)
 }
 
+// cell is a median, with its spread when there was more than one round.
 func (r *Results) cell(metric, target string) string {
 	for _, f := range r.Figures {
 		if f.Metric != metric || f.Target != target {
 			continue
 		}
-		if len(f.Values) == 1 {
+		if len(f.Values) == 1 || f.Median == 0 {
 			return number(f.Median)
 		}
-		return fmt.Sprintf("%s (%s … %s)", number(f.Median), number(f.Min), number(f.Max))
+		return fmt.Sprintf("%s ±%2.0f%%", number(f.Median), 50*(f.Max-f.Min)/math.Abs(f.Median))
 	}
 	return blank
+}
+
+// align writes rows in columns: the first to the left, all others to the right.
+func align(b *strings.Builder, rows [][]string) {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			if i == 0 {
+				fmt.Fprintf(&line, "  %-*s", widths[i], cell)
+				continue
+			}
+			fmt.Fprintf(&line, "   %*s", widths[i], cell)
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
 }
 
 // number prints three significant digits, and whole numbers from 100 on.
@@ -114,20 +134,19 @@ func (r *Results) writeRatios(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "\nHow many times as good %s is as (above 1 it is ahead, also where less is better)\n", subject)
-	t := table(b)
-	fmt.Fprintf(t, "\t%s\t\n", strings.Join(peers, "\t"))
+	rows := [][]string{append([]string{""}, peers...)}
 	for _, m := range measure.All() {
 		ours := r.Median(m.ID, subject)
 		if math.IsNaN(ours) {
 			continue
 		}
-		cells := make([]string, len(peers))
-		for i, peer := range peers {
-			cells[i] = number(measure.Advantage(m, ours, r.Median(m.ID, peer)))
+		row := []string{m.Title}
+		for _, peer := range peers {
+			row = append(row, number(measure.Advantage(m, ours, r.Median(m.ID, peer))))
 		}
-		fmt.Fprintf(t, "%s\t%s\t\n", m.Title, strings.Join(cells, "\t"))
+		rows = append(rows, row)
 	}
-	_ = t.Flush() // a strings.Builder takes everything
+	align(b, rows)
 }
 
 // writeBlocks shows the long run of the first round, block by block.
@@ -156,8 +175,12 @@ func (r *Results) writeTrouble(b *strings.Builder) {
 			fmt.Fprintf(b, "\nnot measured: %s: %s\n", t.Name, t.Missing)
 		}
 	}
+	told := map[string]bool{} // a point that fails does so in every round; once is enough
 	for _, f := range r.Failures {
-		fmt.Fprintf(b, "\nfailed: %s on %s, round %d: %s\n", f.Point, f.Target, f.Round, f.Error)
+		if where := f.Point + " on " + f.Target; !told[where] {
+			told[where] = true
+			fmt.Fprintf(b, "\nfailed: %s, first in round %d: %s\n", where, f.Round, f.Error)
+		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(r.Losses)) {
 		fmt.Fprintf(b, "\nlost: %s: %d\n", what, r.Losses[what])

@@ -14,7 +14,7 @@ import (
 // haproxyConfig relays two ports on one thread, in the kernel where HAProxy can.
 const haproxyConfig = `global
     nbthread 1
-    maxconn 8192
+    maxconn 4096
 
 defaults
     mode tcp
@@ -50,7 +50,7 @@ func openHAProxy(_ context.Context, spec Spec, to backend.Addresses, dir string)
 	if err := os.WriteFile(path, []byte(config), 0o644); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
-	p, err := start(spec, dir, "-db", "-q", "-f", path)
+	p, err := start(spec, dir, "-db", "-f", path)
 	if err != nil {
 		return nil, err
 	}
