@@ -1,5 +1,13 @@
 package config
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/sluice-gateway/sluice/protocols/conf"
+)
+
 // Options are what Load takes from its caller instead of from the process,
 // so that the same input always gives the same result.
 type Options struct {
@@ -8,12 +16,127 @@ type Options struct {
 	Files   Files                            // nil = the operating system's files
 }
 
-// Load reads a configuration. The Config is nil if the report has errors.
+// PeerVersion is the ProFTPD version whose language is spoken; <IfVersion>
+// compares with it.
+const PeerVersion = "1.3.10"
+
+// maxFile bounds one configuration file, in bytes.
+const maxFile = 4 << 20
+
+// Load reads a configuration. The Config is nil if the report has errors;
+// the report is never nil.
 func Load(path string, opts Options) (*Config, *Report) {
-	return load(path, opts)
+	if opts.Files == nil {
+		opts.Files = OSFiles{}
+	}
+	l := &loader{
+		opts:      opts,
+		files:     opts.Files,
+		out:       &Report{},
+		formats:   map[string]string{},
+		main:      &scope{place: InServer, server: newServer()},
+		global:    &scope{place: InGlobal},
+		seen:      map[Problem]bool{},
+		fileOrder: map[string]int{path: 0},
+	}
+	l.main.pos = conf.Pos{File: path, Line: 1, Column: 1}
+	l.main.server.IsMain = true
+	c := l.run(path)
+	l.sortProblems()
+	if l.out.Errors() > 0 {
+		return nil, l.out
+	}
+	return c, l.out
 }
 
-func load(path string, opts Options) (*Config, *Report) {
-	r := &Report{Problems: []Problem{{Severity: Error, Text: path + " was not read"}}}
-	return nil, r
+// loader holds the state of one Load.
+type loader struct {
+	opts  Options
+	files Files
+	out   *Report
+	seen  map[Problem]bool
+
+	main    *scope
+	global  *scope
+	vhosts  []*scope
+	classes []*Class
+	formats map[string]string // LogFormat by lower-case name
+	later   []func()          // checks that need the whole file
+
+	fileOrder map[string]int // files in the order in which they were first mentioned
+}
+
+func (l *loader) run(path string) *Config {
+	src, err := confFiles{l.files}.ReadFile(path)
+	if err != nil {
+		l.report(Error, conf.Pos{File: path, Line: 1, Column: 1}, "",
+			fmt.Sprintf("unable to read the configuration: %v", err))
+		return nil
+	}
+	nodes, problems := conf.Parse(path, src, conf.Options{
+		Env:     l.opts.Getenv,
+		Module:  HasModule,
+		Defines: l.opts.Defines,
+		Version: PeerVersion,
+		Files:   confFiles{l.files},
+	})
+	for _, p := range problems {
+		l.report(Error, p.Pos, "", p.Text)
+	}
+	l.walk(nodes, l.main)
+	for _, check := range l.later {
+		check()
+	}
+	return l.resolve()
+}
+
+// report notes a problem once, however often it is found.
+func (l *loader) report(s Severity, at conf.Pos, directive, text string) {
+	p := Problem{Severity: s, Pos: at, Directive: directive, Text: text}
+	if l.seen[p] {
+		return
+	}
+	l.seen[p] = true
+	if _, known := l.fileOrder[at.File]; !known {
+		l.fileOrder[at.File] = len(l.fileOrder)
+	}
+	l.out.Problems = append(l.out.Problems, p)
+}
+
+// sortProblems puts problems in the order of the text.
+func (l *loader) sortProblems() {
+	slices.SortStableFunc(l.out.Problems, func(a, b Problem) int {
+		return cmp.Or(
+			cmp.Compare(l.fileOrder[a.Pos.File], l.fileOrder[b.Pos.File]),
+			cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Column, b.Pos.Column),
+		)
+	})
+}
+
+// confFiles lets the grammar read files, and refuses those that anybody may
+// change: who can write the configuration owns the gateway.
+type confFiles struct{ files Files }
+
+func (f confFiles) ReadFile(name string) ([]byte, error) {
+	info, err := f.files.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&worldWrite != 0 {
+		return nil, fmt.Errorf("the file is world-writable (perms %04o): run chmod o-w on it", info.Mode().Perm())
+	}
+	return f.files.ReadFile(name, maxFile)
+}
+
+func (f confFiles) List(dir string) ([]string, error) {
+	entries, err := f.files.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, nil
 }

@@ -91,7 +91,7 @@ type Facts struct {
 	Default  []string // nil = the built-in list
 	UseSlink bool
 	NoAdjust bool
-	Names    bool // UNIX.ownername and UNIX.groupname, default true
+	NoNames  bool // leaves UNIX.ownername and UNIX.groupname out
 }
 
 // PortRange is inclusive on both ends.

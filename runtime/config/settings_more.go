@@ -99,6 +99,8 @@ type Rewrite struct {
 	Rules      []RewriteRule
 	Maps       []RewriteMap
 	MaxReplace int // default 8
+
+	pending []RewriteCondition // read, but not yet followed by a rule
 }
 
 // RewriteRule with the conditions that precede it.

@@ -1,0 +1,163 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/protocols/backendurl"
+)
+
+// ProxyReverseServers: URLs on the line, JSON files of URLs, SQL queries.
+
+// Bounds of a JSON list of backends.
+const (
+	maxBackendFile  = 5 << 20
+	maxBackendItems = 1000
+)
+
+func parseReverseServers(c *call) effect {
+	if !c.need(1) {
+		return effect{}
+	}
+	source := ServerSource{Pos: c.pos}
+	first := c.arg(0)
+	switch {
+	case len(c.args) == 1 && strings.HasPrefix(first, "file:"):
+		c.fileSource(&source, strings.TrimPrefix(first, "file:"))
+	case len(c.args) == 1 && strings.HasPrefix(first, "sql:"):
+		c.sqlSource(&source, strings.TrimPrefix(first, "sql:"))
+	default:
+		c.urlSource(&source)
+	}
+	return set(func(s *Settings) { s.Proxy.Servers = joined(s.Proxy.Servers, source) })
+}
+
+func (c *call) urlSource(source *ServerSource) {
+	source.Kind = SourceURLs
+	for _, a := range c.args {
+		u, err := backendurl.Parse(a.Text)
+		if err != nil {
+			c.errorf(a.Pos, "error parsing '%s': %v", redacted(a.Text), err)
+			continue
+		}
+		if u.PortIgnored() {
+			c.warnf(a.Pos, "the port of '%s' is ignored: ports come from DNS", u)
+		}
+		source.URLs = append(source.URLs, u)
+	}
+}
+
+// redacted hides what may be credentials in text that is not a valid URL.
+func redacted(s string) string {
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return s
+	}
+	scheme, _, found := strings.Cut(s[:at], "://")
+	if !found {
+		return "***" + s[at:]
+	}
+	return scheme + "://***" + s[at:]
+}
+
+func (c *call) sqlSource(source *ServerSource, name string) {
+	source.Kind, source.Query = SourceSQL, strings.TrimPrefix(name, "/")
+	if !strings.HasPrefix(name, "/") || source.Query == "" {
+		c.errorf(c.at(0), "expected sql:/QueryName, the name of a SQLNamedQuery")
+	}
+}
+
+func (c *call) fileSource(source *ServerSource, name string) {
+	name = strings.TrimPrefix(name, "//")
+	source.Path = name
+	if !strings.HasPrefix(name, "/") {
+		c.errorf(c.at(0), "the path of '%s' must be a full path, such as file:/etc/sluice/backends.json", c.arg(0))
+		return
+	}
+	if strings.Contains(name, "%U") || strings.Contains(name, "%g") {
+		source.Kind = SourceFileTemplate
+		return
+	}
+	source.Kind = SourceFile
+	if err := checkBackendFile(c.load.files, name); err != nil {
+		c.errorf(c.at(0), "%v", err)
+		return
+	}
+	urls, skipped, err := readBackendFile(c.load.files, name)
+	for _, s := range skipped {
+		c.warnf(c.at(0), "%s", s)
+	}
+	if err != nil {
+		c.errorf(c.at(0), "%v", err)
+	}
+	source.URLs = urls
+}
+
+// checkBackendFile refuses lists that anybody may write or replace. A
+// symbolic link is followed, and both its own directory and its target are
+// checked.
+func checkBackendFile(files Files, name string) error {
+	real, err := files.EvalSymlinks(name)
+	if err != nil {
+		return fmt.Errorf("error reading ProxyReverseServers file '%s': %w", name, err)
+	}
+	for _, p := range []string{name, real} {
+		info, err := files.Stat(p)
+		if err != nil {
+			return fmt.Errorf("error reading ProxyReverseServers file '%s': %w", name, err)
+		}
+		if perm := info.Mode().Perm(); perm&worldWrite != 0 {
+			return fmt.Errorf("unable to use world-writable ProxyReverseServers '%s' (perms %04o): "+
+				"Operation not permitted; run chmod o-w on it", name, perm)
+		}
+		if dir, perm, writable := worldWritableDir(files, p); writable {
+			return fmt.Errorf("unable to use ProxyReverseServers '%s' from world-writable directory '%s' (perms %04o): "+
+				"Operation not permitted; run chmod o-w on the directory", name, dir, perm)
+		}
+	}
+	return nil
+}
+
+// readBackendFile reads a JSON array of URLs. Entries that are no URLs are
+// left out and described in skipped. An empty file is an empty list.
+func readBackendFile(files Files, name string) (urls []backendurl.URL, skipped []string, err error) {
+	raw, err := files.ReadFile(path.Clean(name), maxBackendFile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("error reading ProxyReverseServers file '%s': %w", name, err)
+	}
+	if len(strings.TrimSpace(string(raw))) == 0 {
+		return nil, nil, nil
+	}
+	var items []json.RawMessage
+	if err := json.Unmarshal(raw, &items); err != nil {
+		return nil, nil, fmt.Errorf("error reading ProxyReverseServers file '%s': "+
+			"expected a JSON array of strings: %w", name, err)
+	}
+	if len(items) > maxBackendItems {
+		skipped = append(skipped, fmt.Sprintf("'%s' has %d entries; only the first %d are used", name, len(items), maxBackendItems))
+		items = items[:maxBackendItems]
+	}
+	for i, item := range items {
+		u, err := backendItem(item)
+		if err != nil {
+			skipped = append(skipped, fmt.Sprintf("entry %d of '%s' is skipped: %v", i+1, name, err))
+			continue
+		}
+		urls = append(urls, u)
+	}
+	if len(urls) == 0 {
+		return nil, skipped, fmt.Errorf("no usable URLs found in file '%s': expected an array such as [\"ftp://ftp1.example.com\"]", name)
+	}
+	return urls, skipped, nil
+}
+
+func backendItem(item json.RawMessage) (backendurl.URL, error) {
+	var text string
+	if err := json.Unmarshal(item, &text); err != nil {
+		return backendurl.URL{}, errors.New("it is not a string")
+	}
+	return backendurl.Parse(text)
+}

@@ -1,0 +1,143 @@
+package config
+
+import (
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Parsers of mod_rewrite, mod_ban and mod_redis.
+
+// flags reads "[A,B]" or "A,B".
+func (c *call) flags(i int) []string {
+	text := strings.TrimSuffix(strings.TrimPrefix(c.arg(i), "["), "]")
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '|' })
+}
+
+func parseRewriteCondition(c *call) effect {
+	if !c.need(2) {
+		return effect{}
+	}
+	cond := RewriteCondition{Subject: c.arg(0)}
+	fold := false
+	for _, f := range c.flags(2) {
+		switch strings.ToLower(f) {
+		case "nc", "nocase":
+			fold = true
+		case "or", "ornext":
+			cond.Or = true
+		default:
+			c.errorf(c.at(2), "unknown RewriteCondition flag '%s': expected NC or OR", f)
+		}
+	}
+	cond.Pattern = c.pattern(1, fold)
+	return set(func(s *Settings) {
+		s.Rewrite.pending = joined(s.Rewrite.pending, cond)
+	})
+}
+
+func parseRewriteRule(c *call) effect {
+	if !c.need(2) {
+		return effect{}
+	}
+	rule := RewriteRule{Subst: c.arg(1), Flags: c.flags(2)}
+	rule.Pattern = c.pattern(0, slices.ContainsFunc(rule.Flags, func(f string) bool {
+		return strings.EqualFold(f, "NC") || strings.EqualFold(f, "nocase")
+	}))
+	return set(func(s *Settings) {
+		rule := rule
+		rule.Conditions, s.Rewrite.pending = s.Rewrite.pending, nil
+		s.Rewrite.Rules = joined(s.Rewrite.Rules, rule)
+	})
+}
+
+func parseRewriteMap(c *call) effect {
+	if !c.need(2) {
+		return effect{}
+	}
+	kind, source, _ := strings.Cut(c.arg(1), ":")
+	kind = strings.ToLower(kind)
+	if !slices.Contains([]string{"txt", "int", "fifo"}, kind) || source == "" {
+		c.errorf(c.at(1), "invalid RewriteMap '%s': expected txt:/file, int:function or fifo:/path", c.arg(1))
+	}
+	m := RewriteMap{Name: c.arg(0), Kind: kind, Source: source}
+	return set(func(s *Settings) { s.Rewrite.Maps = joined(s.Rewrite.Maps, m) })
+}
+
+var banEvents = []string{
+	"AnonRejectPasswords", "BadProtocol", "ClientConnectRate", "EmptyPassword", "MaxClientsPerClass",
+	"MaxClientsPerHost", "MaxClientsPerUser", "MaxCommandRate", "MaxConnectionsPerHost", "MaxHostsPerUser",
+	"MaxLoginAttempts", "MaxLoginAttemptsFromUser", "RootLogin", "TimeoutIdle", "TimeoutLogin",
+	"TimeoutNoTransfer", "TLSHandshake", "UnhandledCommand",
+}
+
+func parseBanOnEvent(c *call) effect {
+	if !c.need(3) {
+		return effect{}
+	}
+	i := slices.IndexFunc(banEvents, func(e string) bool { return strings.EqualFold(e, c.arg(0)) })
+	if i < 0 {
+		c.errorf(c.at(0), "unknown event '%s'%s", c.arg(0), nearestOf(c.arg(0), banEvents))
+		return effect{}
+	}
+	count, window, ok := strings.Cut(c.arg(1), "/")
+	n, err := strconv.Atoi(count)
+	within, ok2 := parseDuration(window)
+	if !ok || err != nil || n < 1 || !ok2 || within == 0 {
+		c.errorf(c.at(1), "badly formatted frequency '%s': expected count/hh:mm:ss, such as 3/00:10:00", c.arg(1))
+	}
+	length, ok := parseDuration(c.arg(2))
+	if !ok {
+		c.errorf(c.at(2), "badly formatted time '%s': expected hh:mm:ss", c.arg(2))
+	}
+	v := BanEvent{Event: banEvents[i], Count: n, Window: within, Ban: length, Message: c.rest(3)}
+	return set(func(s *Settings) { s.Ban.Events = joined(s.Ban.Events, v) })
+}
+
+func parseRedisServer(c *call) effect {
+	if !c.need(1) {
+		return effect{}
+	}
+	v := Redis{Server: c.arg(0)}
+	if !strings.HasPrefix(v.Server, "/") {
+		if _, port, err := net.SplitHostPort(v.Server); err != nil || port == "" {
+			c.errorf(c.at(0), "'%s' is not an address: expected host:port or the path of a socket", v.Server)
+		}
+	}
+	var words []string
+	for i := 1; i < len(c.args); i++ {
+		key, value, isPair := strings.Cut(c.arg(i), ":")
+		switch n, err := strconv.Atoi(c.arg(i)); {
+		case isPair && strings.HasPrefix(strings.ToLower(key), "ssl"):
+			v.TLS = v.TLS || strings.EqualFold(value, "true")
+		case err == nil && n >= 0 && n < 1024 && i == len(c.args)-1:
+			v.DB = n
+		case c.arg(i) != "":
+			words = append(words, c.arg(i))
+		}
+	}
+	switch len(words) {
+	case 0:
+	case 1:
+		v.Password = words[0]
+	case 2:
+		v.User, v.Password = words[0], words[1]
+	default:
+		c.errorf(c.at(1), "wrong number of parameters: expected RedisServer %s", c.row.Syntax)
+	}
+	return set(func(s *Settings) {
+		s.Redis.Server, s.Redis.User, s.Redis.Password, s.Redis.DB, s.Redis.TLS = v.Server, v.User, v.Password, v.DB, v.TLS
+	})
+}
+
+func parseRedisTimeouts(c *call) effect {
+	if !c.need(2) {
+		return effect{}
+	}
+	connect, _ := c.integer(0, 1, 600_000)
+	answer, _ := c.integer(1, 1, 600_000)
+	v := []time.Duration{time.Duration(connect) * time.Millisecond, time.Duration(answer) * time.Millisecond}
+	return set(func(s *Settings) { s.Redis.Timeouts = v })
+}

@@ -1,0 +1,50 @@
+package config
+
+// Rows about logs, and about files and modules of the configuration itself.
+
+var logRows = []Directive{
+	{Name: "SystemLog", Contexts: InServer, Syntax: "/path|none", Default: "standard error, which systemd keeps",
+		Text:  `File for messages of the service as a whole.`,
+		parse: logFile(func(p *Process) *LogTarget { return &p.SystemLog })},
+	{Name: "ServerLog", Contexts: InServer | InVirtualHost | InGlobal, Syntax: "/path|none",
+		Text:  `File for messages of one server, instead of SystemLog.`,
+		parse: logFile(func(s *Settings) *LogTarget { return &s.Logs.Server })},
+	{Name: "LogOptions", Contexts: anyServer, Syntax: "[+|-]Timestamp|Hostname|VirtualHost|RoleBasedProcessLabels …", Default: "Timestamp Hostname VirtualHost",
+		Text:  `Parts of each line of SystemLog and ServerLog.`,
+		parse: parseLogOptions},
+	{Name: "TransferLog", Contexts: anyServer | InAnonymous, Syntax: "/path|none",
+		Text: `File with one line per transfer in the form of xferlog(5): time, seconds, client, bytes, path, direction, user and whether it
+was complete. Paths are as the client sent them.`,
+		parse: logFile(func(s *Settings) *LogTarget { return &s.Logs.Transfer })},
+	{Name: "ExtendedLog", Contexts: anyServer | InAnonymous, Syntax: "/path|syslog:level [CLASS,…|!CLASS [format]]", many: true,
+		Text: `File with one line per command of the given classes (ALL, AUTH, INFO, DIRS, READ, WRITE, MISC, SEC, EXIT …), written in a
+format that LogFormat defines. Passwords are never written.`,
+		parse: parseExtendedLog},
+	{Name: "LogFormat", Contexts: InServer | InGlobal, Syntax: `name "format"`, many: true,
+		Text: `Names a format for ExtendedLog. %u is the user, %h the client, %r the command, %s the code of the reply, %b the bytes,
+%{note:mod_proxy.backend-ip} the backend; a value that is missing becomes "-".`,
+		parse: parseLogFormat},
+	{Name: "Trace", Contexts: anyServer, Syntax: "channel:level|channel:low-high …", many: true,
+		Text:  `Messages for debugging: channels such as proxy, proxy.conn, proxy.tls or DEFAULT, with levels from 0 to 20.`,
+		parse: parseTrace},
+	{Name: "TraceLog", Contexts: anyServer, Syntax: "/path|none",
+		Text:  `File that Trace writes to.`,
+		parse: logFile(func(s *Settings) *LogTarget { return &s.Logs.TraceLog })},
+	{Name: "TraceOptions", Contexts: anyServer, Syntax: "[+|-]option …", many: true,
+		Text:  `Parts of each line of TraceLog: ConnIPs, UseMillisecs, Timestamp.`,
+		parse: listOf(func(s *Settings) *[]string { return &s.Logs.TraceOptions })},
+}
+
+var fileRows = []Directive{
+	{Name: "Include", Contexts: anyServer | InAnonymous | InDirectory, Syntax: "/path | pattern | directory",
+		Text: `Reads other files in place: one file, every file of a directory, or those that fit a pattern such as
+/etc/sluice/conf.d/*.conf, in alphabetical order and without hidden ones.`},
+	{Name: "IncludeOptions", Contexts: anyServer, Syntax: "AllowSymlinks|IgnoreTempFiles|IgnoreWildcards …",
+		Text: `IgnoreTempFiles passes over names that end in "~". The other options are accepted.`},
+	{Name: "Define", Contexts: anyServer, Syntax: "name",
+		Text: `Defines a name for <IfDefine>, like -D on the command line.`},
+	{Name: "LoadModule", Contexts: InServer, Syntax: "mod_name.c", many: true,
+		Text: `Accepted: everything is built in, and the order of modules does not matter.`},
+	{Name: "ModulePath", Contexts: InServer, Syntax: "/dir",
+		Text: `Accepted: everything is built in.`},
+}

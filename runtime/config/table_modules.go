@@ -1,0 +1,118 @@
+package config
+
+// Rows of mod_rewrite, mod_ban, mod_sql and mod_redis.
+
+var rewriteRows = []Directive{
+	{Name: "RewriteEngine", Contexts: anyServer, Syntax: "on|off", Default: "off",
+		Text:  `Turns rewriting of command arguments on.`,
+		parse: flag(func(s *Settings) *bool { return &s.Rewrite.Engine })},
+	{Name: "RewriteLog", Contexts: anyServer, Syntax: "/path|none",
+		Text:  `File for what was rewritten.`,
+		parse: logFile(func(s *Settings) *LogTarget { return &s.Rewrite.Log })},
+	{Name: "RewriteCondition", Contexts: anyServer, Syntax: "subject regex [NC|OR,…]", many: true,
+		Text: `Condition of the RewriteRule that follows; several must all hold unless one is flagged OR. The subject may hold %m (verb), %U
+(user as sent), %a (address), %c (class) and more; "!" before the expression negates it. Write %m USER to rewrite user names only.`,
+		parse: parseRewriteCondition},
+	{Name: "RewriteRule", Contexts: anyServer, Syntax: "regex substitution [NC|L,…]", many: true,
+		Text: `Replaces the argument of a command that matches, before anything else looks at it: policies, lookups and backends see the
+new text. $0 to $9 stand for what the groups matched, %0 to %9 for those of the last condition.`,
+		parse: parseRewriteRule},
+	{Name: "RewriteMap", Contexts: anyServer, Syntax: "name txt:/file | int:function | fifo:/path", many: true,
+		Text:  `Names a lookup for ${name:key|default} in substitutions: a file of pairs, or a function such as int:tolower.`,
+		parse: parseRewriteMap},
+	{Name: "RewriteMaxReplace", Contexts: anyServer, Syntax: "n", Default: "8", Unit: "replacements",
+		Text:  `Most replacements that one function of a map makes.`,
+		parse: number(1, 1000, func(s *Settings) *int { return &s.Rewrite.MaxReplace })},
+	{Name: "RewriteHome", Contexts: anyServer, Syntax: "on|off", Effect: EffectIgnored,
+		Reason: reasonBackend, Text: `Rewrites home directories.`},
+}
+
+var banRows = []Directive{
+	{Name: "BanEngine", Contexts: anyServer, Syntax: "on|off", Default: "off",
+		Text:  `Turns bans on: whoever causes the events of BanOnEvent is shut out for a while.`,
+		parse: flag(func(s *Settings) *bool { return &s.Ban.Engine })},
+	{Name: "BanTable", Contexts: InServer, Syntax: "/path",
+		Text:  `The peer's file of bans; bans are kept in the gateway's own store.`,
+		parse: absolutePath(func(s *Settings) *string { return &s.Ban.Table })},
+	{Name: "BanLog", Contexts: InServer, Syntax: "/path|none",
+		Text:  `File for bans and their ends.`,
+		parse: logFile(func(s *Settings) *LogTarget { return &s.Ban.Log })},
+	{Name: "BanMessage", Contexts: anyServer, Syntax: `"text"`,
+		Text:  `What a banned client hears in its 530. Without it, the connection is just closed.`,
+		parse: sentence(func(s *Settings) *string { return &s.Ban.Message })},
+	{Name: "BanOptions", Contexts: anyServer, Syntax: "option …", many: true,
+		Text:  `Switches of mod_ban, such as MatchAnyServer.`,
+		parse: listOf(func(s *Settings) *[]string { return &s.Ban.Options })},
+	{Name: "BanOnEvent", Contexts: anyServer, Syntax: `event count/hh:mm:ss hh:mm:ss ["message"]`, many: true,
+		Text: `Bans a host, user or class that causes an event count times within the first span, for the second span. Events are named after
+what was exceeded: MaxLoginAttempts, ClientConnectRate, TimeoutIdle, TLSHandshake and others.`,
+		parse: parseBanOnEvent},
+}
+
+var sqlRows = []Directive{
+	{Name: "SQLEngine", Contexts: anyServer, Syntax: "on|off|auth|log", Default: "on",
+		Text:  `Whether SQL is used for accounts (auth), logs (log), or both (on). Lookups of backends work in all cases but off.`,
+		parse: oneOf(sqlEngines, "unknown SQLEngine value '%s'", func(s *Settings) *SQLEngine { return &s.SQL.Engine })},
+	{Name: "SQLBackend", Contexts: anyServer, Syntax: "mysql|postgres|sqlite3", Default: "what SQLConnectInfo looks like",
+		Text:  `Kind of database.`,
+		parse: oneOf(sqlBackends, "unknown SQLBackend '%s'", func(s *Settings) *string { return &s.SQL.Backend })},
+	{Name: "SQLConnectInfo", Contexts: anyServer, Syntax: "database[@host][:port] [user] [password] [policy] [ssl-key:value …]",
+		Text: `The database, and how to log in to it. For sqlite3, the path of its file. The policy (PERSESSION, PERCONNECTION, PERCALL or
+seconds) is accepted; connections come from a pool.`,
+		parse: parseSQLConnect},
+	{Name: "SQLNamedConnectInfo", Contexts: anyServer, Syntax: "name backend database[@host][:port] [user] [password] [policy]", many: true,
+		Text:  `A second database, for queries that name it.`,
+		parse: parseSQLNamedConnect},
+	{Name: "SQLNamedQuery", Contexts: anyServer, Syntax: `name SELECT|UPDATE|INSERT|DELETE|FREEFORM "text" [table] [connection]`, many: true,
+		Text: `A query for ProxyReverseServers sql:/name or for SQLLog; the text follows the verb. %{0} stands for the user or group, as a
+bound parameter. Every column of every row of a SELECT is one URL.`,
+		parse: parseSQLQuery},
+	{Name: "SQLAuthenticate", Contexts: anyServer, Syntax: "on|off|users|groups …",
+		Text:  `What SQL knows about: users, groups or both.`,
+		parse: listOf(func(s *Settings) *[]string { return &s.SQL.Authenticate })},
+	{Name: "SQLAuthTypes", Contexts: anyServer, Syntax: "Crypt|Plaintext|Backend|OpenSSL …",
+		Text:  `How passwords are stored in the database.`,
+		parse: listOf(func(s *Settings) *[]string { return &s.SQL.AuthTypes })},
+	{Name: "SQLUserInfo", Contexts: anyServer, Syntax: "table user password uid gid home shell | custom:/query …",
+		Text:  `Table and columns of accounts.`,
+		parse: listOf(func(s *Settings) *[]string { return &s.SQL.UserInfo })},
+	{Name: "SQLGroupInfo", Contexts: anyServer, Syntax: "table name gid members | custom:/query …",
+		Text:  `Table and columns of groups.`,
+		parse: listOf(func(s *Settings) *[]string { return &s.SQL.GroupInfo })},
+	{Name: "SQLMinID", Contexts: anyServer, Syntax: "n", Default: "999",
+		Text:  `Smallest uid and gid that an account of the database may have.`,
+		parse: parseMinID},
+	{Name: "SQLLog", Contexts: anyServer, Syntax: "command,… query [IGNORE_ERRORS]", many: true,
+		Text:  `Runs a SQLNamedQuery after some commands.`,
+		parse: parseSQLLog},
+	{Name: "SQLLogFile", Contexts: anyServer, Syntax: "/path|none",
+		Text:  `File for what happens between gateway and database.`,
+		parse: logFile(func(s *Settings) *LogTarget { return &s.SQL.LogFile })},
+	{Name: "SQLOptions", Contexts: anyServer, Syntax: "option …", many: true,
+		Text:  `Switches of mod_sql.`,
+		parse: listOf(func(s *Settings) *[]string { return &s.SQL.Options })},
+}
+
+var redisRows = []Directive{
+	{Name: "RedisEngine", Contexts: anyServer, Syntax: "on|off", Default: "off",
+		Text:  `Turns the connection to Redis on, for ProxyDatastore Redis.`,
+		parse: flag(func(s *Settings) *bool { return &s.Redis.Engine })},
+	{Name: "RedisServer", Contexts: anyServer, Syntax: "host:port|/socket [[user] password] [db] [ssl:true]", Default: "127.0.0.1:6379",
+		Text:  `Where Redis listens, and how to log in to it.`,
+		parse: parseRedisServer},
+	{Name: "RedisLog", Contexts: anyServer, Syntax: "/path|none",
+		Text:  `File for what happens between gateway and Redis.`,
+		parse: logFile(func(s *Settings) *LogTarget { return &s.Redis.Log })},
+	{Name: "RedisTimeouts", Contexts: anyServer, Syntax: "connect-ms io-ms", Default: "500 500", Unit: "milliseconds",
+		Text:  `How long connecting to Redis and one answer may take.`,
+		parse: parseRedisTimeouts},
+}
+
+var sqlEngines = keywords[SQLEngine]{
+	{"on", SQLOn}, {"off", SQLOff}, {"auth", SQLAuthOnly}, {"log", SQLLogOnly},
+	{"yes", SQLOn}, {"no", SQLOff}, {"true", SQLOn}, {"false", SQLOff}, {"1", SQLOn}, {"0", SQLOff},
+}
+
+var sqlBackends = keywords[string]{
+	{"mysql", "mysql"}, {"postgres", "postgres"}, {"sqlite3", "sqlite3"}, {"sqlite", "sqlite3"}, {"odbc", "odbc"},
+}
