@@ -17,8 +17,9 @@ const (
 	ModePrivate fs.FileMode = 0o600 // logs that may name secrets' owners, such as TLSLog with diagnostics
 )
 
-// writeTimeout bounds a write to a log that is a pipe whose reader has stopped reading.
-const writeTimeout = 2 * time.Second
+// writeTimeout bounds a write to a log that is a pipe whose reader has stopped reading: as long as that
+// whoever writes, the journal for one, serves nobody else.
+const writeTimeout = 250 * time.Millisecond
 
 // Rules say how a log may be opened.
 type Rules struct {
@@ -128,6 +129,18 @@ func checkKind(file *os.File) error {
 
 // Path is the name under which the log was opened.
 func (f *File) Path() string { return f.path }
+
+// Stat describes the file that is in use at the moment; os.SameFile on two of its answers tells whether
+// Reopen has come to another one.
+func (f *File) Stat() (fs.FileInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	info, err := f.file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("looking at log %s: %w", f.path, err)
+	}
+	return info, nil
+}
 
 // Write appends p. On an error n says how much of p is in the file: a caller that retries sends the rest
 // only, so that no line is torn or doubled.
