@@ -120,7 +120,7 @@ func (l *Link) dial(ctx context.Context, ep netip.AddrPort) (net.Conn, error) {
 		defer cancel()
 	}
 	var local netip.AddrPort
-	if l.cfg.Source.IsValid() {
+	if l.cfg.Source.IsValid() && l.cfg.Source.Is4() == ep.Addr().Is4() {
 		local = netip.AddrPortFrom(l.cfg.Source, 0)
 	}
 	var d net.Dialer

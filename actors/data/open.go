@@ -61,7 +61,7 @@ func connect(ctx context.Context, leg Leg, limit time.Duration) (*net.TCPConn, e
 	defer cancel()
 	d := net.Dialer{KeepAlive: -1, Control: lateBind}
 	var local netip.AddrPort
-	if leg.Source.IsValid() {
+	if leg.Source.IsValid() && leg.Source.Is4() == leg.Addr.Addr().Is4() {
 		local = netip.AddrPortFrom(leg.Source, 0)
 	} else {
 		d.Control = nil
@@ -89,7 +89,7 @@ func (c *Channel) accept(ctx context.Context, leg Leg) (*net.TCPConn, error) {
 			return nil, fmt.Errorf("accepting data connection on %s: %w", ln.Addr(), err)
 		}
 		peer := peerOf(conn)
-		if leg.Welcome(peer) {
+		if leg.Welcome != nil && leg.Welcome(peer) {
 			return conn, nil
 		}
 		c.cfg.Log.Warn().Stringer("peer", peer).Stringer("port", ln.Addr()).
@@ -121,22 +121,6 @@ func reset(conn *net.TCPConn) {
 func closeConn(conn *net.TCPConn) {
 	if conn != nil {
 		_ = conn.Close() // nothing is buffered here, so nothing can be lost by it
-	}
-}
-
-// awaitEnd reads until the peer closes. What it sends is of no interest.
-func awaitEnd(conn *net.TCPConn, limit time.Duration) error {
-	if limit <= 0 {
-		limit = time.Hour
-	}
-	var scrap [64]byte
-	for {
-		if err := conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
-			return err
-		}
-		if _, err := conn.Read(scrap[:]); err != nil {
-			return ignoreEOF(err)
-		}
 	}
 }
 

@@ -1,0 +1,207 @@
+package ftpsession
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sluice-gateway/sluice/actors/backend"
+	"github.com/sluice-gateway/sluice/actors/data"
+	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
+	"github.com/sluice-gateway/sluice/messages"
+)
+
+// execute does what the dialogue decided, in order. What follows at once from
+// an action is queued and fed back by the caller.
+func (s *Session) execute(ctx context.Context, actions []dialogue.Action) {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case dialogue.SendClient:
+			s.sendClient(a)
+		case dialogue.SendBackend:
+			s.backendWritten(s.back.writer.command(a.Command))
+		case dialogue.SendAbort:
+			s.backendWritten(s.back.writer.abort())
+		case dialogue.Resume:
+			s.front.Resume()
+		case dialogue.PickBackend:
+			s.pick(ctx, a)
+		case dialogue.DialBackend:
+			s.dial(ctx, a)
+		case dialogue.DropBackend:
+			s.back.drop()
+		case dialogue.ReportConnected:
+			s.tellPolicy(messages.ReportConnected{Lease: s.back.lease, Took: a.Took})
+		case dialogue.ReportFailed:
+			s.tellPolicy(messages.ReportFailed{Lease: s.back.lease, Err: a.Err})
+			s.back.lease = 0
+		case dialogue.AskLogin:
+			s.askLogin(ctx, a)
+		case dialogue.LoggedIn:
+			s.loggedIn.Store(true)
+			s.systemLog(zerolog.InfoLevel).Str("user", a.User).Msg("USER " + a.User + ": Login successful.")
+		case dialogue.RecordTransfer:
+			s.record(a)
+		case dialogue.Note:
+			s.note(a)
+		case dialogue.End:
+			s.reason = a.Reason
+		default:
+			s.transferAction(ctx, a)
+		}
+	}
+}
+
+// transferAction does the actions that concern data connections.
+func (s *Session) transferAction(ctx context.Context, a dialogue.Action) {
+	switch a := a.(type) {
+	case dialogue.Listen:
+		s.listen(ctx, a)
+	case dialogue.DropOffers:
+		s.dropOffers()
+	case dialogue.StartData:
+		s.startData(ctx, a)
+	case dialogue.ProceedData:
+		s.channel.Proceed()
+	case dialogue.SettleData:
+		s.channel.Settle(a.Clean)
+	case dialogue.AbortData:
+		s.abort()
+	default:
+		s.proxyLog(zerolog.ErrorLevel).Type("action", a).Msg("action without a hand to do it")
+	}
+}
+
+func (s *Session) sendClient(a dialogue.SendClient) {
+	if err := s.writer.reply(a.Reply); err != nil {
+		s.queue = append(s.queue, messages.FrontendLost{Err: err})
+	}
+}
+
+func (s *Session) backendWritten(err error) {
+	if err != nil {
+		s.queue = append(s.queue, messages.BackendLost{Attempt: s.back.attempt, Err: err})
+	}
+}
+
+func (s *Session) pick(ctx context.Context, a dialogue.PickBackend) {
+	if s.picks == nil {
+		s.picks = make(chan messages.BackendPicked, 1)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pickTimeout)
+	defer cancel()
+	err := s.setup.Services.Policy.Send(ctx, messages.PickBackend{
+		Pool: s.setup.Pool, Client: s.client.Addr(), User: s.mind.User(), Tried: a.Tried, Reply: s.picks,
+	})
+	if err != nil {
+		s.queue = append(s.queue, messages.BackendPicked{Err: err})
+		return
+	}
+	s.pickBy = time.Now().Add(pickTimeout)
+}
+
+func (s *Session) tellPolicy(m messages.ToPolicy) {
+	if s.back.lease == 0 {
+		return
+	}
+	if err := s.setup.Services.Policy.Tell(m, tellTimeout); err != nil {
+		s.proxyLog(zerolog.ErrorLevel).Err(err).Msg("reporting a backend to the policy actor")
+	}
+}
+
+func (s *Session) dial(ctx context.Context, a dialogue.DialBackend) {
+	ctx, cancel := context.WithCancel(ctx)
+	s.back.attempt, s.back.cancel = a.Attempt, cancel
+	s.kids.Go(ctx, backend.New(backend.Config{
+		Attempt:   a.Attempt,
+		Endpoints: a.Backend.Endpoints,
+		Source:    s.setup.Source,
+		Timeout:   s.setup.ConnectTimeout,
+		Buffers:   s.setup.Services.Buffers,
+		Tell:      s.inbox,
+	})) // ends with the connection, or by cancel
+}
+
+func (s *Session) askLogin(ctx context.Context, a dialogue.AskLogin) {
+	if s.logins == nil {
+		s.logins = make(chan messages.LoginAnswered, 1)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pickTimeout)
+	defer cancel()
+	err := s.setup.Services.Reception.Send(ctx, messages.AskLogin{Session: s.id, User: a.User, Reply: s.logins})
+	if err != nil {
+		s.queue = append(s.queue, messages.LoginAnswered{Refusal: "Login incorrect."})
+	}
+}
+
+func (s *Session) listen(ctx context.Context, a dialogue.Listen) {
+	ip := s.local.Addr()
+	if a.Side == messages.BackSide {
+		ip = s.back.local.Addr()
+	}
+	s.dropOffer(a.Side)
+	ln, exhausted, err := data.Listen(ctx, ip, s.setup.PassivePorts)
+	if exhausted {
+		s.proxyLog(zerolog.WarnLevel).Msg("PassivePorts are all in use, taking any port")
+	}
+	ev := messages.Listening{Side: a.Side, Err: err}
+	if err == nil {
+		s.offers[a.Side] = ln
+		ev.Addr = addrPort(ln.Addr())
+	}
+	s.queue = append(s.queue, ev)
+}
+
+func (s *Session) dropOffers() {
+	s.dropOffer(messages.FrontSide)
+	s.dropOffer(messages.BackSide)
+}
+
+func (s *Session) dropOffer(side messages.Side) {
+	if ln := s.offers[side]; ln != nil {
+		_ = ln.Close() // nobody was accepted, nothing can be lost
+		s.offers[side] = nil
+	}
+}
+
+func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
+	cfg := &s.setup.Dialogue
+	client, server := s.client.Addr(), s.back.remote.Addr()
+	front := s.leg(a.Front, messages.FrontSide, s.local.Addr(), func(peer netip.Addr) bool {
+		return peer == client || cfg.ForeignAllowed != nil && cfg.ForeignAllowed(peer)
+	})
+	back := s.leg(a.Back, messages.BackSide, s.setup.Source, func(peer netip.Addr) bool {
+		return peer == server || cfg.AllowForeign
+	})
+	ctx, s.abort = context.WithCancel(ctx)
+	s.channel = data.New(data.Config{
+		Transfer: a.Transfer, Upload: a.Upload, Front: front, Back: back,
+		ConnectTimeout: s.setup.ConnectTimeout,
+		Stalled:        s.setup.Stalled,
+		Pipes:          s.setup.Services.Pipes,
+		Tell:           s.inbox,
+		Log:            s.setup.ProxyLog,
+	})
+	s.kids.Go(ctx, s.channel) // ends when the transfer does, or by abort
+}
+
+// leg hands a listener over to the data channel, or says where to connect to.
+func (s *Session) leg(plan dialogue.Leg, side messages.Side, source netip.Addr, welcome func(netip.Addr) bool) data.Leg {
+	if !plan.Listen {
+		return data.Leg{Addr: plan.Addr, Source: source}
+	}
+	ln := s.offers[side]
+	s.offers[side] = nil
+	return data.Leg{Listener: ln, Welcome: welcome}
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}

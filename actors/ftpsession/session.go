@@ -1,0 +1,227 @@
+package ftpsession
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sluice-gateway/sluice/actors/data"
+	"github.com/sluice-gateway/sluice/actors/frontend"
+	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+	"github.com/sluice-gateway/sluice/runtime/mailbox"
+	"github.com/sluice-gateway/sluice/runtime/supervise"
+)
+
+// Session is the actor. One goroutine runs it; DrainRequested and the like
+// reach it through its mailbox.
+type Session struct {
+	// immutable
+	id     messages.SessionID
+	setup  *Setup
+	conn   *net.TCPConn
+	client netip.AddrPort
+	local  netip.AddrPort
+	inbox  mailbox.Mailbox[messages.ToSession]
+	opened time.Time
+
+	// read by others
+	loggedIn atomic.Bool
+
+	// owned by Run
+	mind    *dialogue.Machine
+	kids    *supervise.Group
+	front   *frontend.Reader
+	queue   []messages.ToSession // what actions led to at once
+	writer  lineWriter           // towards the client
+	back    link
+	picks   chan messages.BackendPicked
+	pickBy  time.Time // zero: no pick is due
+	logins  chan messages.LoginAnswered
+	offers  [2]*net.TCPListener // by messages.Side
+	channel *data.Channel
+	abort   context.CancelFunc // of the data channel
+	timer   *time.Timer
+	armed   time.Time // when the timer fires; zero: it does not
+	reason  string    // why the session ends
+}
+
+// New returns the session of an accepted client.
+func New(id messages.SessionID, conn *net.TCPConn, client, local netip.AddrPort, setup *Setup) *Session {
+	return &Session{
+		id: id, setup: setup, conn: conn, client: client, local: local,
+		inbox: mailbox.New[messages.ToSession](inboxSize),
+	}
+}
+
+func (s *Session) String() string { return fmt.Sprintf("session %d (%s)", s.id, s.client) }
+
+// ID is the session's number.
+func (s *Session) ID() messages.SessionID { return s.id }
+
+// Mailbox is where the session is told things.
+func (s *Session) Mailbox() mailbox.Mailbox[messages.ToSession] { return s.inbox }
+
+// LoggedIn reports whether the client is logged in.
+func (s *Session) LoggedIn() bool { return s.loggedIn.Load() }
+
+// errShutDown is what a session tells its log when the process ends under it.
+var errShutDown = errors.New("the gateway is shutting down")
+
+// Run serves the client until either side ends, a limit is reached or ctx is
+// cancelled, and leaves nothing behind: no child, no socket, no lease.
+func (s *Session) Run(ctx context.Context) error {
+	s.opened = time.Now()
+	ctx, stop := context.WithCancelCause(ctx)
+	s.kids = supervise.NewGroup(2)
+	s.writer = lineWriter{conn: s.conn, scratch: &s.setup.Services.scratch}
+	defer s.leave()       // fourth: lease and listeners go back
+	defer s.kids.Wait()   // third: no child outlives us
+	defer s.closeClient() // second: wakes the reader out of its wait
+	defer stop(nil)       // first: tells every child
+
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	for !s.mind.Ended() {
+		var ev messages.ToSession
+		select {
+		case ev = <-s.inbox.C():
+		case ev = <-s.picks:
+			s.pickBy = time.Time{}
+		case ev = <-s.logins:
+		case <-s.timer.C:
+			s.armed = time.Time{}
+			ev = s.timeReached()
+		case exit := <-s.kids.Exits():
+			if exit.Err != nil {
+				s.goodbye("Internal error, closing control connection")
+				return exit.Err
+			}
+			continue
+		case <-ctx.Done():
+			s.goodbye("Service is shutting down, closing control connection")
+			s.reason = errShutDown.Error()
+			return nil
+		}
+		s.handle(ctx, ev)
+	}
+	return nil
+}
+
+// open starts the reader and the dialogue.
+func (s *Session) open(ctx context.Context) error {
+	front, err := frontend.New(s.conn, s.setup.Services.Buffers, s.inbox)
+	if err != nil {
+		return err
+	}
+	s.front = front
+	s.kids.Go(ctx, front) // ends when the connection is closed
+	cfg := s.setup.Dialogue
+	cfg.Client, cfg.Local = s.client, s.local
+	now := time.Now()
+	s.mind = dialogue.New(cfg, now)
+	s.timer = time.NewTimer(time.Hour)
+	s.timer.Stop()
+	s.systemLog(zerolog.InfoLevel).Msg("FTP session opened.")
+	s.execute(ctx, s.mind.Begin(now))
+	s.follow(ctx)
+	return nil
+}
+
+// handle feeds one event to the dialogue, and what comes of it at once.
+func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
+	if c, ok := ev.(messages.BackendConnected); ok {
+		s.back.take(c, &s.setup.Services.scratch)
+	}
+	s.execute(ctx, s.mind.Step(ev, time.Now()))
+	s.follow(ctx)
+}
+
+func (s *Session) follow(ctx context.Context) {
+	for len(s.queue) > 0 {
+		ev := s.queue[0]
+		s.queue = append(s.queue[:0], s.queue[1:]...)
+		s.execute(ctx, s.mind.Step(ev, time.Now()))
+	}
+	s.queue = nil
+	s.arm()
+}
+
+// arm makes the one timer fire no later than the dialogue's next deadline. A
+// timer that fires early is cheaper than one that is reset for every command.
+func (s *Session) arm() {
+	at := s.mind.Deadline()
+	if !s.pickBy.IsZero() && (at.IsZero() || s.pickBy.Before(at)) {
+		at = s.pickBy
+	}
+	if at.IsZero() || !s.armed.IsZero() && !at.Before(s.armed) {
+		return
+	}
+	s.armed = at
+	s.timer.Reset(time.Until(at))
+}
+
+var errPolicySilent = errors.New("the policy actor does not answer")
+
+func (s *Session) timeReached() messages.ToSession {
+	if !s.pickBy.IsZero() && !time.Now().Before(s.pickBy) {
+		s.pickBy = time.Time{}
+		return messages.BackendPicked{Err: errPolicySilent}
+	}
+	return messages.TimeReached{}
+}
+
+// goodbye tells the client 421 outside of the dialogue.
+func (s *Session) goodbye(text string) {
+	_ = s.writer.reply(ftp.Closing(text)) // a client that is gone need not know
+}
+
+// leave gives back what the session held.
+func (s *Session) leave() {
+	s.inbox.Retire()
+	s.timerStop()
+	s.dropOffers()
+	if !s.pickBy.IsZero() { // a pick is under way: its lease must not be lost
+		select {
+		case p := <-s.picks:
+			s.back.lease = p.Lease
+		case <-time.After(pickTimeout):
+		}
+	}
+	if lease := s.back.lease; lease != 0 {
+		s.back.lease = 0
+		if err := s.setup.Services.Policy.Tell(messages.ReleaseLease{Lease: lease}, tellTimeout); err != nil {
+			s.proxyLog(zerolog.ErrorLevel).Err(err).Msg("giving back the lease of a backend")
+		}
+	}
+	s.systemLog(zerolog.InfoLevel).Dur("took", time.Since(s.opened)).Str("reason", s.reason).Msg("FTP session closed.")
+}
+
+func (s *Session) timerStop() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}
+
+func (s *Session) systemLog(level zerolog.Level) *zerolog.Event {
+	return s.tag(s.setup.Log.WithLevel(level))
+}
+func (s *Session) proxyLog(level zerolog.Level) *zerolog.Event {
+	return s.tag(s.setup.ProxyLog.WithLevel(level))
+}
+
+// tag says whose line it is.
+func (s *Session) tag(e *zerolog.Event) *zerolog.Event {
+	if e == nil {
+		return nil
+	}
+	return e.Uint64("session", uint64(s.id)).Str("server", s.setup.Server).Str("client", s.client.Addr().String())
+}

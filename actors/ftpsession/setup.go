@@ -1,0 +1,57 @@
+// Package ftpsession is the supervisor actor of one FTP client's life. It owns
+// the frontend reader, the backend link and the data channel, writes on both
+// control connections, and does what the dialogue (package dialogue) decides.
+package ftpsession
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sluice-gateway/sluice/actors/data"
+	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/mailbox"
+	"github.com/sluice-gateway/sluice/runtime/readiness"
+)
+
+// Services are what all sessions of the process share.
+type Services struct {
+	Policy    mailbox.Mailbox[messages.ToPolicy]
+	Journal   mailbox.Mailbox[messages.ToJournal]
+	Reception mailbox.Mailbox[messages.ToReception]
+	Pipes     *data.Pipes
+	Buffers   *readiness.Buffers
+
+	scratch sync.Pool // *[]byte, for encoding lines
+}
+
+// Setup is what the sessions of one server, for one class of clients, share.
+// It does not change once a session uses it; a reload makes new ones.
+type Setup struct {
+	Services *Services
+	Server   string // ServerName, for logs
+	Pool     messages.PoolID
+	// Dialogue is the template of each session's; Client and Local are filled
+	// in from the connection.
+	Dialogue dialogue.Config
+
+	PassivePorts   data.Ports
+	Source         netip.Addr    // ProxySourceAddress
+	ConnectTimeout time.Duration // ProxyTimeoutConnect
+	Stalled        time.Duration // TimeoutStalled
+
+	TransferLog string         // path; empty: none
+	Log         zerolog.Logger // SystemLog, or the server's own
+	ProxyLog    zerolog.Logger
+}
+
+// Limits that are not configurable because nobody should have to think of them.
+const (
+	writeTimeout = 30 * time.Second // a peer that takes no reply for so long is gone
+	pickTimeout  = 5 * time.Second  // policy answers in microseconds, or is being restarted
+	tellTimeout  = 2 * time.Second  // for messages to the services
+	inboxSize    = 4
+)

@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sluice-gateway/sluice/runtime/config"
+	"github.com/sluice-gateway/sluice/runtime/logfile"
+	"github.com/sluice-gateway/sluice/runtime/service"
+)
+
+// logbook keeps the log files of the process, each open once, however many
+// servers write to it.
+type logbook struct {
+	opts   Options
+	rules  logfile.Rules
+	queue  *logfile.Queue
+	host   string
+	files  map[string]*logfile.File // by path
+	system zerolog.Logger
+}
+
+func openLogs(opts Options, cfg *config.Config, account service.Account) (*logbook, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	b := &logbook{
+		opts:  opts,
+		rules: logfile.Rules{AllowSymlinks: cfg.Process.AllowLogSymlinks, UID: account.UID, GID: account.GID},
+		queue: logfile.NewQueue(logfile.Config{Fallback: opts.Stderr}),
+		host:  host,
+		files: map[string]*logfile.File{},
+	}
+	if b.system, err = b.logger(cfg.Process.SystemLog, logfile.SystemFormat{Host: host, PID: os.Getpid()}, b.console()); err != nil {
+		return nil, fmt.Errorf("opening SystemLog: %w", err)
+	}
+	return b, nil
+}
+
+// console logs to standard error: for people, or as JSON for collectors.
+func (b *logbook) console() zerolog.Logger {
+	var format logfile.Format = logfile.ConsoleFormat{Color: b.opts.Color}
+	if b.opts.JSON {
+		format = logfile.JSONFormat{}
+	}
+	return zerolog.New(b.queue.Sink(b.opts.Stderr, format)).Level(b.opts.Level)
+}
+
+// logger opens the log that a directive names; absent means otherwise.
+func (b *logbook) logger(target config.LogTarget, format logfile.Format, otherwise zerolog.Logger) (zerolog.Logger, error) {
+	switch {
+	case target.Off:
+		return zerolog.Nop(), nil
+	case target.Path == "":
+		return otherwise, nil
+	}
+	f, err := b.open(target.Path)
+	if err != nil {
+		return otherwise, err
+	}
+	b.files[target.Path] = f
+	if b.opts.JSON {
+		format = logfile.JSONFormat{}
+	}
+	return zerolog.New(b.queue.Sink(f, format)).Level(b.opts.Level), nil
+}
+
+// open opens a log once.
+func (b *logbook) open(path string) (*logfile.File, error) {
+	if f, ok := b.files[path]; ok {
+		return f, nil
+	}
+	return logfile.Open(path, b.rules)
+}
+
+// server returns the two logs of a server. A ProxyLog that cannot be opened
+// keeps nobody out; its lines go to the system log.
+func (b *logbook) server(set *config.Settings) (system, proxy zerolog.Logger) {
+	system, err := b.logger(set.Logs.Server, logfile.SystemFormat{Host: b.host, PID: os.Getpid()}, b.system)
+	if err != nil {
+		b.system.Error().Err(err).Msg("opening ServerLog, logging here instead")
+	}
+	proxy, err = b.logger(set.Proxy.Log, logfile.ProxyFormat{Version: b.opts.Version, PID: os.Getpid()}, system)
+	if err != nil {
+		b.system.Error().Err(err).Msg("opening ProxyLog, logging here instead")
+	}
+	return system, proxy
+}
+
+// transferLogs opens the transfer logs while there still is the right to. The
+// journal owns them from then on.
+func (b *logbook) transferLogs(cfg *config.Config) []*logfile.File {
+	var files []*logfile.File
+	for _, path := range transferLogPaths(cfg) {
+		f, err := logfile.Open(path, b.rules)
+		if err != nil {
+			b.system.Error().Err(err).Msg("opening TransferLog")
+			continue
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
+func transferLogPaths(cfg *config.Config) []string {
+	var paths []string
+	for _, s := range cfg.Servers {
+		if path := s.Settings("").Logs.Transfer.Path; path != "" && !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// others are the files that a rotation concerns besides the transfer logs.
+func (b *logbook) others() []*logfile.File {
+	var files []*logfile.File
+	for _, f := range b.files {
+		files = append(files, f)
+	}
+	return files
+}
+
+// reopen takes up rotated files.
+func (b *logbook) reopen() error {
+	var errs []error
+	for _, f := range b.files {
+		errs = append(errs, f.Reopen())
+	}
+	return errors.Join(errs...)
+}
+
+func (b *logbook) close() {
+	for _, f := range b.files {
+		if err := f.Close(); err != nil {
+			_, _ = io.WriteString(b.opts.Stderr, err.Error()+"\n") // the last place there is
+		}
+	}
+	clear(b.files)
+}

@@ -1,0 +1,120 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/sluice-gateway/sluice/actors/data"
+	"github.com/sluice-gateway/sluice/actors/ftpsession"
+	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/config"
+)
+
+// pool makes the list of candidates of one server (and class).
+func (g *Gateway) pool(ctx context.Context, server *config.Server, set *config.Settings, class string) (messages.Pool, error) {
+	id := serverID(server)
+	if class != "" {
+		id += "/" + class
+	}
+	pool := messages.Pool{ID: messages.PoolID(id), Policy: set.Proxy.Policy.String()}
+	for _, u := range set.Proxy.StaticURLs() {
+		b, err := backendOf(ctx, u)
+		if err != nil {
+			return pool, fmt.Errorf("%s: ProxyReverseServers: %w", server.Pos, err)
+		}
+		pool.Backends = append(pool.Backends, b)
+	}
+	return pool, nil
+}
+
+// setup makes what the sessions of one server (and class) share.
+func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.Server, set *config.Settings, pool messages.PoolID) (*ftpsession.Setup, error) {
+	system, proxy := g.logs.server(set)
+	s := &ftpsession.Setup{
+		Services: g.services,
+		Server:   server.Name,
+		Pool:     pool,
+		Dialogue: dialogue.Config{
+			ServerNames:       append([]string{server.Name}, server.Aliases...),
+			UseIPv6:           cfg.Process.UseIPv6,
+			RetryCount:        set.Proxy.RetryCount,
+			TimeoutConnect:    set.Proxy.TimeoutConnect,
+			TimeoutLinger:     set.Proxy.TimeoutLinger,
+			DataPolicy:        dataPolicies[set.Proxy.DataTransfer],
+			ShowFeatures:      set.Proxy.Options.ShowFeatures,
+			IgnoreForeign:     set.Proxy.Options.IgnoreForeignAddress,
+			AllowForeign:      set.Proxy.Options.AllowForeignAddress,
+			ForeignAllowed:    foreignRule(cfg, set.Data),
+			TimeoutLogin:      set.Timeouts.Login,
+			TimeoutIdle:       set.Timeouts.Idle,
+			TimeoutNoTransfer: set.Timeouts.NoTransfer,
+			TimeoutSession:    set.Timeouts.Session,
+			LimitLogins:       set.Limits.MaxClients.Max > 0,
+			AsciiDefault:      set.Data.DefaultTransferType == 'A',
+		},
+		PassivePorts:   data.Ports{Low: set.Data.PassivePorts.Low, High: set.Data.PassivePorts.High},
+		ConnectTimeout: set.Proxy.TimeoutConnect,
+		Stalled:        set.Timeouts.Stalled,
+		TransferLog:    set.Logs.Transfer.Path,
+		Log:            system,
+		ProxyLog:       proxy,
+	}
+	var err error
+	if s.Dialogue.Masquerade, err = g.masquerade(ctx, set.Data.Masquerade); err != nil {
+		return nil, fmt.Errorf("%s: MasqueradeAddress: %w", server.Pos, err)
+	}
+	if source := set.Proxy.SourceAddress; source != "" {
+		addrs, err := addressesOf(ctx, source, true)
+		if err != nil {
+			return nil, fmt.Errorf("%s: ProxySourceAddress: %w", server.Pos, err)
+		}
+		s.Source = addrs[0]
+	}
+	return s, nil
+}
+
+var dataPolicies = map[config.DataTransferPolicy]dialogue.DataPolicy{
+	config.DataClient:  dialogue.ClientChooses,
+	config.DataActive:  dialogue.PreferActive,
+	config.DataPassive: dialogue.PreferPassive,
+	config.DataPASV:    dialogue.OnlyPASV,
+	config.DataEPSV:    dialogue.OnlyEPSV,
+	config.DataPORT:    dialogue.OnlyPORT,
+	config.DataEPRT:    dialogue.OnlyEPRT,
+}
+
+// foreignRule is AllowForeignAddress: on, off, or a class that the data
+// address must belong to.
+func foreignRule(cfg *config.Config, d config.Data) func(netip.Addr) bool {
+	if d.AllowForeign {
+		return func(netip.Addr) bool { return true }
+	}
+	for _, class := range cfg.Process.Classes {
+		if d.AllowForeignClass != "" && class.Name == d.AllowForeignClass {
+			return func(a netip.Addr) bool { return class.Match(a, "") }
+		}
+	}
+	return nil
+}
+
+// masquerade resolves MasqueradeAddress to the IPv4 address that PASV shows.
+func (g *Gateway) masquerade(ctx context.Context, what string) (netip.Addr, error) {
+	if what == "" {
+		return netip.Addr{}, nil
+	}
+	addrs, err := addressesOf(ctx, what, true)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	for _, a := range addrs {
+		if a.Is4() {
+			return a, nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("%q has no IPv4 address to show in PASV replies", what)
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

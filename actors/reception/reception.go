@@ -1,0 +1,310 @@
+// Package reception is the actor that admits clients and supervises their
+// sessions. It knows how many there are, in all, per server and per host, and
+// turns away who is one too many with the reply that the limit's directive
+// names.
+package reception
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sluice-gateway/sluice/actors/ftpsession"
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+	"github.com/sluice-gateway/sluice/runtime/mailbox"
+	"github.com/sluice-gateway/sluice/runtime/supervise"
+)
+
+// Cap is a limit and the text for those beyond it; %m in it stands for Max.
+type Cap struct {
+	Max  int // 0: no limit
+	Text string
+}
+
+func (c Cap) full(n int) bool { return c.Max > 0 && n >= c.Max }
+
+func (c Cap) text() string { return strings.ReplaceAll(c.Text, "%m", strconv.Itoa(c.Max)) }
+
+// Door is what the reception knows of one virtual server.
+type Door struct {
+	Server    string // stable name, for counting
+	MaxLogins Cap    // MaxClients
+	PerHost   Cap    // MaxClientsPerHost
+	Conns     Cap    // MaxConnectionsPerHost
+	// Setup makes what a client's session needs; an error turns the client
+	// away without a word (ProxyEngine off, a client that is not permitted).
+	Setup func(client netip.Addr) (*ftpsession.Setup, error)
+}
+
+// Plan is what the configuration says about admission. A reload makes a new
+// one; sessions keep what they were opened with.
+type Plan struct {
+	MaxInstances int // 0: no limit
+	Rate         Rate
+	// Door finds the server for a listener and the address a client arrived
+	// at; nil means that no server serves it.
+	Door func(listener string, local netip.AddrPort) *Door
+}
+
+// Rate is MaxConnectionRate: at most Max connections in Per.
+type Rate struct {
+	Max  int
+	Per  time.Duration
+	Text string // sent to those beyond it; empty: closed without a word
+}
+
+// Config of the actor.
+type Config struct {
+	Log      zerolog.Logger
+	Capacity int           // of the mailbox; 0 means 64
+	Drain    time.Duration // how long sessions may take to end at shutdown; 0 means 30 s
+}
+
+// Reception is the actor.
+type Reception struct {
+	// immutable
+	cfg   Config
+	inbox mailbox.Mailbox[messages.ToReception]
+	plans chan Plan // holds the newest plan that Run has not taken yet
+
+	// owned by Run
+	plan     Plan
+	kids     *supervise.Group
+	sessions map[messages.SessionID]*guest
+	counts   map[place]int // connections per server and host
+	logins   map[string]int
+	recent   []time.Time // accepted connections within the rate's period
+	lastID   messages.SessionID
+	served   uint64
+	refused  uint64
+}
+
+type place struct {
+	server string
+	host   netip.Addr
+}
+
+// guest is a session in the books.
+type guest struct {
+	session *ftpsession.Session
+	place   place
+	door    *Door
+	login   bool // counts towards MaxLogins
+}
+
+// New returns a reception with its first plan.
+func New(cfg Config, plan Plan) *Reception {
+	if cfg.Capacity == 0 {
+		cfg.Capacity = 64
+	}
+	if cfg.Drain <= 0 {
+		cfg.Drain = 30 * time.Second
+	}
+	return &Reception{
+		cfg: cfg, plan: plan, plans: make(chan Plan, 1),
+		inbox:    mailbox.New[messages.ToReception](cfg.Capacity),
+		sessions: map[messages.SessionID]*guest{},
+		counts:   map[place]int{},
+		logins:   map[string]int{},
+	}
+}
+
+func (r *Reception) String() string { return "reception" }
+
+// Mailbox is where the reception is told things.
+func (r *Reception) Mailbox() mailbox.Mailbox[messages.ToReception] { return r.inbox }
+
+// Adopt makes the reception use a new plan from the next client on. It may be
+// called by one goroutine at a time.
+func (r *Reception) Adopt(p Plan) {
+	select {
+	case <-r.plans: // superseded before it was ever used
+	default:
+	}
+	r.plans <- p
+}
+
+// Run admits clients until ctx ends, then waits for the sessions to end:
+// running transfers may finish within the drain time. If it crashes, its
+// sessions end with it; the next Run starts with an empty house.
+func (r *Reception) Run(ctx context.Context) error {
+	r.kids = supervise.NewGroup(64)
+	clear(r.sessions)
+	clear(r.counts)
+	clear(r.logins)
+	// Sessions live on while the house is being emptied.
+	sessionCtx, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer r.kids.Wait()
+	defer end(errors.New("reception ended"))
+	for {
+		select {
+		case m := <-r.inbox.C():
+			r.handle(sessionCtx, m)
+		case r.plan = <-r.plans:
+		case exit := <-r.kids.Exits():
+			r.sessionEnded(exit)
+		case <-ctx.Done():
+			r.drain(end)
+			return nil
+		}
+	}
+}
+
+func (r *Reception) handle(ctx context.Context, m messages.ToReception) {
+	switch m := m.(type) {
+	case messages.AdmitClient:
+		r.admit(ctx, m)
+		nod(m)
+	case messages.AskLogin:
+		m.Reply <- r.login(m)
+	case messages.DescribeSessions:
+		m.Reply <- r.describe()
+	}
+}
+
+// nod lets the listener accept again. It never blocks: one that gave up waiting
+// has an old nod in its slot.
+func nod(m messages.AdmitClient) {
+	select {
+	case m.Nod <- struct{}{}:
+	default:
+	}
+}
+
+// admit opens a session, or turns the client away.
+func (r *Reception) admit(ctx context.Context, m messages.AdmitClient) {
+	host := m.Remote.Addr()
+	door := r.plan.Door(m.Listener, m.Local)
+	if door == nil {
+		r.turnAway(m, ftp.NoServer(m.Local.Addr()), "no server for this address")
+		return
+	}
+	at := place{door.Server, host}
+	switch now := time.Now(); {
+	case r.plan.MaxInstances > 0 && len(r.sessions) >= r.plan.MaxInstances:
+		r.turnAway(m, ftp.Reply{}, fmt.Sprintf("MaxInstances (%d) reached", r.plan.MaxInstances))
+		return
+	case r.tooFast(now):
+		var reply ftp.Reply
+		if text := r.plan.Rate.Text; text != "" {
+			reply = ftp.LoginRefused(text)
+		}
+		r.turnAway(m, reply, "MaxConnectionRate reached")
+		return
+	case door.PerHost.full(r.counts[at]):
+		r.turnAway(m, ftp.LoginRefused(door.PerHost.text()), "MaxClientsPerHost reached")
+		return
+	case door.Conns.full(r.counts[at]):
+		r.turnAway(m, ftp.LoginRefused(door.Conns.text()), "MaxConnectionsPerHost reached")
+		return
+	}
+	setup, err := door.Setup(host)
+	if err != nil {
+		r.turnAway(m, ftp.Reply{}, err.Error())
+		return
+	}
+	r.lastID++
+	r.served++
+	s := ftpsession.New(r.lastID, m.Conn, m.Remote, m.Local, setup)
+	r.sessions[s.ID()] = &guest{session: s, place: at, door: door}
+	r.counts[at]++
+	r.kids.Go(ctx, s) // ends with its client, or when the house is closed
+}
+
+// tooFast books a connection against MaxConnectionRate.
+func (r *Reception) tooFast(now time.Time) bool {
+	if r.plan.Rate.Max <= 0 {
+		return false
+	}
+	old := 0
+	for old < len(r.recent) && now.Sub(r.recent[old]) >= r.plan.Rate.Per {
+		old++
+	}
+	r.recent = append(r.recent[:0], r.recent[old:]...)
+	if len(r.recent) >= r.plan.Rate.Max {
+		return true
+	}
+	r.recent = append(r.recent, now)
+	return false
+}
+
+// turnAway closes a client's connection, with a reply if there is one.
+func (r *Reception) turnAway(m messages.AdmitClient, reply ftp.Reply, why string) {
+	r.refused++
+	r.cfg.Log.Warn().Str("client", m.Remote.Addr().String()).Str("listener", m.Listener).Str("reason", why).
+		Msg("connection refused")
+	if reply.Code != 0 {
+		sayAndClose(m.Conn, reply)
+		return
+	}
+	_ = m.Conn.Close() // nothing was said on it
+}
+
+// sayAndClose writes a last reply. The socket is new, so its buffer takes the
+// line at once; a client is never waited for here.
+func sayAndClose(conn *net.TCPConn, reply ftp.Reply) {
+	_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	_, _ = conn.Write(reply.Append(nil)) // a client that is gone misses nothing
+	_ = conn.Close()
+}
+
+func (r *Reception) login(m messages.AskLogin) messages.LoginAnswered {
+	g, ok := r.sessions[m.Session]
+	if !ok || g.login {
+		return messages.LoginAnswered{}
+	}
+	if g.door.MaxLogins.full(r.logins[g.door.Server]) {
+		r.refused++
+		return messages.LoginAnswered{Refusal: g.door.MaxLogins.text()}
+	}
+	g.login = true
+	r.logins[g.door.Server]++
+	return messages.LoginAnswered{}
+}
+
+func (r *Reception) describe() messages.SessionsDescribed {
+	d := messages.SessionsDescribed{Open: len(r.sessions), Served: r.served, Refused: r.refused}
+	for _, g := range r.sessions {
+		if g.session.LoggedIn() {
+			d.LoggedIn++
+		}
+	}
+	return d
+}
+
+// sessionEnded strikes a session off the books.
+func (r *Reception) sessionEnded(exit supervise.Exit) {
+	s, ok := exit.Actor.(*ftpsession.Session)
+	if !ok {
+		return
+	}
+	if exit.Err != nil {
+		e := r.cfg.Log.Error().Err(exit.Err).Stringer("session", s)
+		var crash *supervise.Crash
+		if errors.As(exit.Err, &crash) {
+			e.Bytes("stack", crash.Stack)
+		}
+		e.Msg("session ended by a fault")
+	}
+	g, ok := r.sessions[s.ID()]
+	if !ok {
+		return
+	}
+	delete(r.sessions, s.ID())
+	if r.counts[g.place]--; r.counts[g.place] <= 0 {
+		delete(r.counts, g.place)
+	}
+	if g.login {
+		if r.logins[g.door.Server]--; r.logins[g.door.Server] <= 0 {
+			delete(r.logins, g.door.Server)
+		}
+	}
+}
