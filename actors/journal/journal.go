@@ -94,7 +94,7 @@ func (j *Journal) Run(ctx context.Context) error {
 		case m := <-j.inbox.C():
 			j.handle(m)
 			j.gather()
-			j.flush()
+			_ = j.flush() // its errors are reported where they happen
 		case <-retry.C:
 			j.retryFailing()
 		case <-ctx.Done():

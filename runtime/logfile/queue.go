@@ -41,10 +41,9 @@ type Queue struct {
 	lost    atomic.Uint64 // lines dropped since the last report
 
 	// writing guards the writing side: whoever holds it is the one who takes lines out and writes them.
-	writing  sync.Mutex
-	dirty    []*Sink
-	reported time.Time
-	total    uint64 // lines reported as lost so far
+	writing sync.Mutex
+	dirty   []*Sink
+	total   uint64 // lines reported as lost so far
 }
 
 // entry is one line on its way.

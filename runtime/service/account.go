@@ -35,10 +35,10 @@ func LookupAccount(userName, groupName string) (Account, error) {
 	}
 	account := Account{User: found.Username}
 	if account.UID, err = strconv.Atoi(found.Uid); err != nil {
-		return Account{}, fmt.Errorf("User %s: user number %q: %w", userName, found.Uid, err)
+		return Account{}, fmt.Errorf("directive User %s: user number %q: %w", userName, found.Uid, err)
 	}
 	if account.GID, err = strconv.Atoi(found.Gid); err != nil {
-		return Account{}, fmt.Errorf("User %s: group number %q: %w", userName, found.Gid, err)
+		return Account{}, fmt.Errorf("directive User %s: group number %q: %w", userName, found.Gid, err)
 	}
 	if groupName != "" {
 		if account.GID, err = lookupGroup(groupName); err != nil {
@@ -65,10 +65,10 @@ func lookupUser(name string) (*user.User, error) {
 	}
 	var unknown user.UnknownUserError
 	if errors.As(err, &unknown) {
-		return nil, fmt.Errorf("User %s: there is no such user on this machine: create it "+
+		return nil, fmt.Errorf("directive User %s: there is no such user on this machine: create it "+
 			"(useradd --system --no-create-home --shell /usr/sbin/nologin %s) or name another", name, name)
 	}
-	return nil, fmt.Errorf("User %s: looking it up: %w", name, err)
+	return nil, fmt.Errorf("directive User %s: looking it up: %w", name, err)
 }
 
 func lookupGroup(name string) (int, error) {
@@ -83,14 +83,14 @@ func lookupGroup(name string) (int, error) {
 	var unknown user.UnknownGroupError
 	switch {
 	case errors.As(err, &unknown):
-		return 0, fmt.Errorf("Group %s: there is no such group on this machine: create it "+
+		return 0, fmt.Errorf("directive Group %s: there is no such group on this machine: create it "+
 			"(groupadd --system %s) or name another", name, name)
 	case err != nil:
-		return 0, fmt.Errorf("Group %s: looking it up: %w", name, err)
+		return 0, fmt.Errorf("directive Group %s: looking it up: %w", name, err)
 	}
 	gid, err := strconv.Atoi(found.Gid)
 	if err != nil {
-		return 0, fmt.Errorf("Group %s: group number %q: %w", name, found.Gid, err)
+		return 0, fmt.Errorf("directive Group %s: group number %q: %w", name, found.Gid, err)
 	}
 	return gid, nil
 }
@@ -98,13 +98,13 @@ func lookupGroup(name string) (int, error) {
 func supplementary(u *user.User, primary int) ([]int, error) {
 	ids, err := u.GroupIds()
 	if err != nil {
-		return nil, fmt.Errorf("User %s: listing its groups: %w", u.Username, err)
+		return nil, fmt.Errorf("directive User %s: listing its groups: %w", u.Username, err)
 	}
 	var groups []int
 	for _, id := range ids {
 		gid, err := strconv.Atoi(id)
 		if err != nil {
-			return nil, fmt.Errorf("User %s: group number %q: %w", u.Username, id, err)
+			return nil, fmt.Errorf("directive User %s: group number %q: %w", u.Username, id, err)
 		}
 		if gid != primary {
 			groups = append(groups, gid)

@@ -70,8 +70,8 @@ func checkPIDFile(path string, predecessor int) error {
 	if err != nil {
 		return fmt.Errorf("PidFile %s: reading it: %w", path, err)
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 0 || pid == os.Getpid() || pid == predecessor {
+	pid := number(text)
+	if pid <= 0 || pid == os.Getpid() || pid == predecessor {
 		return nil // emptied, damaged, ours or handed over
 	}
 	if alive(pid) && sameProgram(pid) {
@@ -91,6 +91,15 @@ func kind(mode fs.FileMode) string {
 	default:
 		return "special file"
 	}
+}
+
+// number is the process that the text of a PID file names; 0 when it names none.
+func number(text []byte) int {
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0
+	}
+	return pid
 }
 
 func alive(pid int) bool {

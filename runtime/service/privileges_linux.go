@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 
@@ -32,7 +33,7 @@ func shed(keepLowPorts bool) error {
 		}
 	}
 	// Kernels before 4.3 know no ambient capabilities and answer EINVAL: nothing to give up there.
-	if err := cap.ResetAmbient(); err != nil && err != syscall.EINVAL {
+	if err := cap.ResetAmbient(); err != nil && !errors.Is(err, syscall.EINVAL) {
 		return fmt.Errorf("clearing ambient capabilities: %w", err)
 	}
 	if err := kept.SetProc(); err != nil {
