@@ -59,7 +59,7 @@ func (w *loginCrew) measure(ctx context.Context, until time.Time) error {
 	if err := w.loop.Run(ctx, until); err != nil {
 		return err
 	}
-	if w.good == 0 {
+	if w.good == 0 && w.lastFailure != nil {
 		return fmt.Errorf("no login was completed; the last failure: %w", w.lastFailure)
 	}
 	return nil

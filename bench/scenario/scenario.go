@@ -115,6 +115,9 @@ func (s site) counted(job load.Job, do func(load.Job) (load.Tally, error)) (load
 	m := &meter{pid: s.gateway.PID}
 	job.Begin, job.End = m.begin, m.end
 	tally, err := do(job)
+	if err == nil && tally.Count == 0 && tally.Bytes == 0 {
+		err = fmt.Errorf("nothing was done within %v", job.Span)
+	}
 	return tally, m, err
 }
 

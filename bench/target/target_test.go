@@ -1,0 +1,115 @@
+//go:build unix
+
+package target
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sourcegraph/conc"
+	"go.uber.org/goleak"
+
+	"github.com/sluice-gateway/sluice/bench/backend"
+	"github.com/sluice-gateway/sluice/bench/load"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func serve(t *testing.T) backend.Addresses {
+	t.Helper()
+	server, err := backend.Listen(netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var wg conc.WaitGroup
+	wg.Go(func() {
+		if err := server.Serve(ctx, 1); err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		stop()
+		wg.Wait()
+	})
+	return server.Addresses
+}
+
+// TestTargets starts every target that this machine has and speaks through it to the backend.
+func TestTargets(t *testing.T) {
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			spec := Locate(t.Context(), name, "", t.TempDir())
+			if spec.Missing != "" {
+				t.Skip(spec.Missing)
+			}
+			to := serve(t)
+			g, err := Open(t.Context(), spec, to, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			job := load.Job{Control: g.Control, Raw: g.Raw, Clients: 2, Span: 100 * time.Millisecond}
+			if tally, err := load.RoundTrips(t.Context(), job); err != nil || tally.Count == 0 {
+				t.Errorf("round trips: %d (%v)", tally.Count, err)
+			}
+			move := load.Transfers
+			if !g.RelaysFTP {
+				move = load.RawStreams
+			}
+			for _, files := range []load.Files{{Name: "1m", Size: 1 << 20}, {Store: true, Name: "upload"}} {
+				if tally, err := move(t.Context(), job, files); err != nil || tally.Bytes == 0 {
+					t.Errorf("transfers %+v: %d bytes (%v)", files, tally.Bytes, err)
+				}
+			}
+			if err := g.Close(); err != nil {
+				t.Error(err)
+			}
+			if g.PID != 0 && syscall.Kill(g.PID, 0) == nil {
+				t.Errorf("process %d is still there", g.PID)
+			}
+		})
+	}
+}
+
+func TestAProgramThatEndsTellsWhy(t *testing.T) {
+	path := t.TempDir() + "/refuses"
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho the moon is wrong\nexit 7\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), Spec{Name: Sluice, Program: path}, backend.Addresses{Control: netip.MustParseAddrPort("127.0.0.1:1")}, t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "the moon is wrong") || !strings.Contains(err.Error(), "exit status 7") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestWhatIsMissingIsNotStarted(t *testing.T) {
+	t.Setenv("SLUICE_PEERS", t.TempDir())
+	for _, name := range []string{ModProxy, HAProxy, "nobody"} {
+		spec := Locate(t.Context(), name, "", "")
+		if spec.Missing == "" {
+			t.Fatalf("%s is said to be here: %+v", name, spec)
+		}
+		if _, err := Open(t.Context(), spec, backend.Addresses{}, t.TempDir()); err == nil || !strings.Contains(err.Error(), spec.Missing) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestBothGatewaysReadTheSameDirectives(t *testing.T) {
+	at, to := netip.MustParseAddrPort("127.0.0.1:2121"), netip.MustParseAddrPort("127.0.0.1:3131")
+	ours := ftpConfig(Spec{Name: Sluice}, at, to, "/d")
+	theirs := ftpConfig(Spec{Name: ModProxy, Modules: "/m"}, at, to, "/d")
+	if !strings.HasSuffix(theirs, ours) {
+		t.Errorf("ours is not the end of theirs:\n%s\n---\n%s", ours, theirs)
+	}
+	for _, line := range []string{"Port 2121", "ProxyReverseServers ftp://127.0.0.1:3131", "ProxyTables /d/tables", "MaxInstances none"} {
+		if !strings.Contains(ours, line+"\n") {
+			t.Errorf("no line %q in\n%s", line, ours)
+		}
+	}
+}
