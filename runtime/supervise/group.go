@@ -105,13 +105,14 @@ func (g *Group) Wait() {
 	g.wg.Wait()
 }
 
-// Func makes an actor of a plain function.
-func Func(name string, run func(ctx context.Context) error) Actor { return funcActor{name, run} }
+// Func makes an actor of a plain function. Each call gives an actor of its own,
+// which can be told from others in an Exit.
+func Func(name string, run func(ctx context.Context) error) Actor { return &funcActor{name, run} }
 
 type funcActor struct {
 	name string
 	run  func(ctx context.Context) error
 }
 
-func (f funcActor) Run(ctx context.Context) error { return f.run(ctx) }
-func (f funcActor) String() string                { return f.name }
+func (f *funcActor) Run(ctx context.Context) error { return f.run(ctx) }
+func (f *funcActor) String() string                { return f.name }
