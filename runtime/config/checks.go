@@ -13,6 +13,9 @@ import (
 // directive that it is about.
 
 func (l *loader) checkSettings(s *Server, r resolved) {
+	if s.Port == 0 {
+		return // it listens nowhere, so nobody meets its settings
+	}
 	if r.Proxy.Engine && r.Proxy.Role == RoleReverse {
 		l.checkReverse(s, r)
 	}
