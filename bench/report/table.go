@@ -24,9 +24,11 @@ const blank = "–"
 func (r *Results) Write(w io.Writer) error {
 	var b strings.Builder
 	r.writeHead(&b)
-	r.writeMedians(&b)
-	r.writeRatios(&b)
-	r.writeBlocks(&b)
+	if len(r.Figures) > 0 {
+		r.writeMedians(&b)
+		r.writeRatios(&b)
+		r.writeBlocks(&b)
+	}
 	r.writeTrouble(&b)
 	r.writeVerdicts(&b)
 	_, err := io.WriteString(w, b.String())

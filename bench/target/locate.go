@@ -58,7 +58,7 @@ func locateSluice(ctx context.Context, binary, dir string) Spec {
 		}
 	}
 	if out, err := exec.CommandContext(ctx, spec.Program, "serve", "--help").CombinedOutput(); err != nil {
-		spec.Missing = fmt.Sprintf("%s has no command serve (%v): %s", spec.Program, err, firstLine(out))
+		spec.Missing = fmt.Sprintf("%s has no command serve (%v): %s", spec.Program, err, brief(out))
 	}
 	return spec
 }
@@ -69,12 +69,14 @@ func build(ctx context.Context, to string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", to, command)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s (%w): %s", command, err, firstLine(out))
+		return fmt.Errorf("build %s (%w): %s", command, err, brief(out))
 	}
 	return nil
 }
 
-func firstLine(b []byte) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
-	return line
+// brief is the beginning of a program's complaint on one line.
+func brief(b []byte) string {
+	const lines = 3
+	said := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return strings.Join(said[:min(lines, len(said))], "; ")
 }
