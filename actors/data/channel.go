@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -48,7 +49,7 @@ type Leg struct {
 	Listener *net.TCPListener      // accept here, or, if nil,
 	Addr     netip.AddrPort        // connect to this
 	Source   netip.Addr            // … from this address; zero: as the system likes
-	Welcome  func(netip.Addr) bool // who may connect to the listener
+	Welcome  func(netip.Addr) bool // who may connect to the listener; nil: nobody
 }
 
 // Channel is the actor. Proceed, Settle and the context steer it; it reports
@@ -90,6 +91,9 @@ func poke[T any](ch chan T, v T) {
 	default:
 	}
 }
+
+// longestEnd bounds the wait for a backend's close when no stall is defined.
+const longestEnd = time.Hour
 
 // ErrAborted is the error of a transfer that its session broke off.
 var ErrAborted = errors.New("transfer aborted by the session")
@@ -180,10 +184,35 @@ func (c *Channel) finish(ctx context.Context, dst *net.TCPConn) *fault {
 	if !c.cfg.Upload {
 		return nil
 	}
-	if err := awaitEnd(dst, c.cfg.Stalled); err != nil && ctx.Err() == nil {
-		return &fault{messages.BackSide, messages.StageCopy, fmt.Errorf("waiting for the backend to close its data connection: %w", err)}
+	return c.awaitEnd(ctx, dst)
+}
+
+// awaitEnd reads until the peer closes; what it sends is of no interest. It may
+// take as long as a stall may, anew whenever it took some of what is still on
+// its way. An abort ends it at once: nobody needs to see the peer close then.
+func (c *Channel) awaitEnd(ctx context.Context, conn *net.TCPConn) *fault {
+	limit := c.cfg.Stalled
+	if limit <= 0 {
+		limit = longestEnd
 	}
-	return nil // an abort by now only means that nobody needs to see it close
+	clock := &stallClock{limit: limit, dst: conn, src: conn, aborted: &c.aborted}
+	clock.start()
+	clock.unsent = unsentBytes(conn)
+	var scrap [512]byte
+	for {
+		_, err := conn.Read(scrap[:])
+		switch {
+		case err == nil, clock.forgives(err):
+			continue
+		case ctx.Err() != nil, errors.Is(err, io.EOF):
+			return nil
+		}
+		f := &fault{messages.BackSide, messages.StageCopy, fmt.Errorf("waiting for the backend to close its data connection: %w", err)}
+		if clock.stalled(err) {
+			f.stage = messages.StageStall
+		}
+		return f
+	}
 }
 
 func (c *Channel) destination() messages.Side {

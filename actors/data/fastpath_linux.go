@@ -1,11 +1,10 @@
 package data
 
 import (
-	"fmt"
+	"errors"
 	"net"
 	"os"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,191 +12,126 @@ import (
 // relay moves bytes with splice(2): from socket to pipe to socket, inside the
 // kernel. The loop is our own rather than TCPConn.ReadFrom because what a
 // deadline leaves in the pipe must not be lost when the transfer was merely
-// slow, and because a stall has to be told from a slow peer.
+// slow, and because a stall has to be told from a slow peer. Where there is no
+// splice, or no pipe worth having, it copies instead.
 func (c *Channel) relay(dst, src *net.TCPConn, clock *stallClock) (moved int64, at end, err error) {
+	pipes := c.cfg.Pipes
+	if pipes.copyOnly.Load() {
+		return relayCopy(dst, src, clock, &pipes.buffers)
+	}
+	p, err := pipes.stock.take()
+	if err != nil {
+		return relayCopy(dst, src, clock, &pipes.buffers)
+	}
+	s, err := newSplicer(dst, src, p, clock)
+	if err != nil {
+		pipes.stock.give(p, true)
+		return 0, reading, err
+	}
+	moved, at, err = s.run(&pipes.stock)
+	pipes.stock.give(p, err == nil)
+	if moved == 0 && at == reading && noSplice(err) {
+		pipes.copyOnly.Store(true)
+		return relayCopy(dst, src, clock, &pipes.buffers)
+	}
+	return moved, at, err
+}
+
+// noSplice reports whether the kernel (or a filter before it) does not do what
+// was asked at all; it has taken no byte then.
+func noSplice(err error) bool {
+	return errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM)
+}
+
+// splicer is one relay at work. Its two callbacks are made once, so that the
+// loop allocates nothing.
+type splicer struct {
+	in, out     syscall.RawConn
+	dst         *net.TCPConn
+	pipe        *pipe
+	clock       *stallClock
+	fill, drain func(fd uintptr) bool
+
+	held int // bytes in the pipe
+	n    int // result of the last splice
+	err  error
+}
+
+func newSplicer(dst, src *net.TCPConn, p *pipe, clock *stallClock) (*splicer, error) {
 	in, err := src.SyscallConn()
 	if err != nil {
-		return 0, reading, err
+		return nil, err
 	}
 	out, err := dst.SyscallConn()
 	if err != nil {
-		return 0, writing, err
+		return nil, err
 	}
-	p, err := c.cfg.Pipes.take()
-	if err != nil {
-		return 0, reading, err
-	}
-	defer func() { c.cfg.Pipes.give(p, err == nil) }()
+	s := &splicer{in: in, out: out, dst: dst, pipe: p, clock: clock}
+	s.fill, s.drain = s.tryFill, s.tryDrain
+	return s, nil
+}
 
+func (s *splicer) run(stock *pipeStock) (moved int64, at end, err error) {
 	for {
-		n, err := spliceIn(in, p, func(err error) bool { return retry(clock, err, dst, src) })
-		if err != nil {
+		if err := s.repeat(s.in.Read, s.fill); err != nil {
 			return moved, reading, err
 		}
-		if n == 0 {
+		if s.n == 0 {
 			return moved, reading, nil
 		}
-		for n > 0 {
-			k, err := spliceOut(out, p, n, func(err error) bool { return retry(clock, err, dst, src) })
-			if err != nil {
+		for s.held = s.n; s.held > 0; s.held -= s.n {
+			s.clock.unsent = unknown
+			if err := s.repeat(s.out.Write, s.drain); err != nil {
 				return moved, writing, err
 			}
-			n -= k
-			moved += int64(k)
-			clock.progress(dst, src)
+			moved += int64(s.n)
+			s.clock.progress()
+		}
+		if moved >= growAfter && !s.pipe.settled {
+			stock.grow(s.pipe)
 		}
 	}
 }
 
-// retry says whether a deadline error is to be forgiven.
-func retry(clock *stallClock, err error, conns ...*net.TCPConn) bool {
-	if clock.limit <= 0 || clock.aborted.Load() || !os.IsTimeout(err) || time.Since(clock.moved) >= clock.limit {
-		return false
-	}
-	clock.renew(conns...)
-	return true
-}
-
-const spliceFlags = unix.SPLICE_F_MOVE | unix.SPLICE_F_NONBLOCK
-
-func spliceIn(in syscall.RawConn, p *pipe, again func(error) bool) (n int, err error) {
+// repeat waits and splices, beyond deadlines that passed on a slow peer only.
+func (s *splicer) repeat(wait func(func(uintptr) bool) error, try func(uintptr) bool) error {
 	for {
-		var serr error
-		err = in.Read(func(fd uintptr) bool {
-			n, serr = splice(int(fd), p.w, p.size)
-			return serr != unix.EAGAIN
-		})
-		if err == nil && serr != nil {
-			err = os.NewSyscallError("splice", serr)
+		err := wait(try)
+		if err == nil && s.err != nil {
+			return os.NewSyscallError("splice", s.err)
 		}
-		if err == nil || !again(err) {
-			return n, err
+		if err == nil || !s.clock.forgives(err) {
+			return err
 		}
 	}
 }
 
-func spliceOut(out syscall.RawConn, p *pipe, max int, again func(error) bool) (n int, err error) {
-	for {
-		var serr error
-		err = out.Write(func(fd uintptr) bool {
-			n, serr = splice(p.r, int(fd), max)
-			return serr != unix.EAGAIN
-		})
-		if err == nil && serr != nil {
-			err = os.NewSyscallError("splice", serr)
-		}
-		if err == nil || !again(err) {
-			return n, err
-		}
-	}
+// tryFill may take EAGAIN for an empty socket because the pipe is empty, too.
+func (s *splicer) tryFill(fd uintptr) bool {
+	s.n, s.err = splice(int(fd), s.pipe.w, s.pipe.size)
+	return s.err != unix.EAGAIN
 }
 
+// tryDrain may take EAGAIN for a full socket because the pipe is not empty.
+func (s *splicer) tryDrain(fd uintptr) bool {
+	s.n, s.err = splice(s.pipe.r, int(fd), s.held)
+	if s.err != unix.EAGAIN {
+		return true
+	}
+	if s.clock.limit > 0 && s.clock.unsent == unknown {
+		s.clock.unsent = unsentOf(fd)
+	}
+	return false
+}
+
+// splice moves up to max bytes. A peer that is gone is EPIPE: the runtime keeps
+// SIGPIPE from descriptors other than standard output's.
 func splice(from, to, max int) (int, error) {
 	for {
-		n, err := unix.Splice(from, nil, to, nil, max, spliceFlags)
+		n, err := unix.Splice(from, nil, to, nil, max, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
 		if err == unix.EINTR {
 			continue
 		}
 		return int(n), err
 	}
-}
-
-// pipe is a kernel buffer between two sockets.
-type pipe struct {
-	r, w int
-	size int // bytes it holds
-}
-
-// pipeSize is what a pipe is asked to hold. The system may grant less to
-// unprivileged users (fs.pipe-user-pages-soft); then what it gives will do.
-const pipeSize = 1 << 20
-
-// keptPipes bounds how many idle pipes are kept for the next transfers.
-const keptPipes = 64
-
-// Pipes keeps idle pipes for reuse, since opening one costs four system calls.
-type Pipes struct{ free chan *pipe }
-
-// NewPipes returns an empty stock.
-func NewPipes() *Pipes { return &Pipes{make(chan *pipe, keptPipes)} }
-
-// Close closes the idle pipes.
-func (s *Pipes) Close() {
-	for {
-		select {
-		case p := <-s.free:
-			p.close()
-		default:
-			return
-		}
-	}
-}
-
-func (s *Pipes) take() (*pipe, error) {
-	select {
-	case p := <-s.free:
-		return p, nil
-	default:
-	}
-	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return nil, fmt.Errorf("opening a pipe for splice: %w", err)
-	}
-	p := &pipe{r: fds[0], w: fds[1], size: 64 << 10}
-	if n, err := unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, pipeSize); err == nil {
-		p.size = n
-	}
-	return p, nil
-}
-
-// give returns a pipe. One that may still hold bytes is closed.
-func (s *Pipes) give(p *pipe, empty bool) {
-	if empty {
-		select {
-		case s.free <- p:
-			return
-		default:
-		}
-	}
-	p.close()
-}
-
-func (p *pipe) close() {
-	_ = unix.Close(p.r)
-	_ = unix.Close(p.w)
-}
-
-// newsDelay estimates how long news on another connection of the same peer may
-// be late: a round trip and its spread, at least a millisecond.
-func newsDelay(conn *net.TCPConn) time.Duration {
-	const least, most = time.Millisecond, 250 * time.Millisecond
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return least
-	}
-	var info *unix.TCPInfo
-	var ierr error
-	err = raw.Control(func(fd uintptr) {
-		info, ierr = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-	})
-	if err != nil || ierr != nil {
-		return least
-	}
-	d := time.Duration(info.Rtt+4*info.Rttvar) * time.Microsecond
-	if d < 10*time.Millisecond { // the first estimates on a fast path are mostly delayed acks
-		d = least
-	}
-	return min(d, most)
-}
-
-// lateBind lets the system choose the source port at connect time, so that one
-// port can serve many destinations.
-func lateBind(_, _ string, c syscall.RawConn) error {
-	var serr error
-	if err := c.Control(func(fd uintptr) {
-		serr = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-	}); err != nil {
-		return err
-	}
-	return serr
 }

@@ -23,6 +23,9 @@ func Listen(ctx context.Context, ip netip.Addr, ports Ports) (ln *net.TCPListene
 		return ln, false, err
 	}
 	n := int(ports.High) - int(ports.Low) + 1
+	if n < 1 {
+		return nil, false, fmt.Errorf("opening a data port on %s: no port lies in %d-%d", ip, ports.Low, ports.High)
+	}
 	start := rand.IntN(n)
 	for i := range n {
 		port := int(ports.Low) + (start+i)%n
@@ -39,6 +42,7 @@ func Listen(ctx context.Context, ip netip.Addr, ports Ports) (ln *net.TCPListene
 }
 
 func listenOn(ctx context.Context, ip netip.Addr, port uint16) (*net.TCPListener, error) {
+	ip = ip.Unmap()
 	network := "tcp4"
 	if ip.Is6() {
 		network = "tcp6"

@@ -59,12 +59,12 @@ func (c *Channel) note(side messages.Side, how string, conn *net.TCPConn) {
 func connect(ctx context.Context, leg Leg, limit time.Duration) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	d := net.Dialer{KeepAlive: -1, Control: lateBind}
+	d := net.Dialer{KeepAlive: -1}
 	var local netip.AddrPort
-	if leg.Source.IsValid() && leg.Source.Is4() == leg.Addr.Addr().Is4() {
-		local = netip.AddrPortFrom(leg.Source, 0)
-	} else {
-		d.Control = nil
+	// A source of the other family cannot reach the peer; the system's choice can.
+	if source := leg.Source.Unmap(); source.IsValid() && source.Is4() == leg.Addr.Addr().Unmap().Is4() {
+		local = netip.AddrPortFrom(source, 0)
+		d.Control = lateBind
 	}
 	conn, err := d.DialTCP(ctx, "tcp", local, leg.Addr)
 	if err != nil {
