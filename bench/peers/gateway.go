@@ -55,7 +55,7 @@ func GatewayBinary() (string, error) {
 
 // RemoveGatewayBinary deletes what GatewayBinary built; for the end of TestMain.
 func RemoveGatewayBinary() {
-	if os.Getenv("SLUICE_BINARY") != "" {
+	if os.Getenv("SLUICE_BINARY") != "" || reference() {
 		return
 	}
 	if path, err := build(); err == nil {
@@ -63,10 +63,24 @@ func RemoveGatewayBinary() {
 	}
 }
 
+// ReferenceVariable, set to "proftpd", puts ProFTPD with its mod_proxy in the gateway's place. The
+// cases that fail then are the peer's known faults, or wrong expectations; it is for whoever
+// writes a test, never for CI.
+const ReferenceVariable = "SLUICE_GATEWAY"
+
+func reference() bool { return os.Getenv(ReferenceVariable) == string(ProFTPD) }
+
 // RequireGateway skips the test while there is no gateway. Where CI is set it fails instead:
 // nothing may go untested there.
 func RequireGateway(t testing.TB) string {
 	t.Helper()
+	if reference() {
+		in, err := Locate(string(ProFTPD))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return in.Binary
+	}
 	path, err := GatewayBinary()
 	switch {
 	case err == nil:
@@ -110,6 +124,9 @@ func NewGateway(t testing.TB) *Gateway {
 // Configure writes the configuration file; a running gateway reads it at its next HUP or start.
 func (g *Gateway) Configure(config string) {
 	g.t.Helper()
+	if reference() {
+		config = referencePreamble(g.Dir) + config
+	}
 	if err := os.WriteFile(g.Config, []byte(config), 0o644); err != nil {
 		g.t.Fatalf("configure the gateway: %v", err)
 	}
@@ -130,7 +147,15 @@ func (g *Gateway) StartErr(listeners ...string) error {
 	}
 	g.runs++
 	g.wait = listeners
-	proc, err := startProcess(fmt.Sprintf("sluice-%d", g.runs), g.binary, g.Dir, nil, "serve", "-c", g.Config)
+	args, env := []string{"serve", "-c", g.Config}, []string(nil)
+	if reference() {
+		in, err := Locate(string(ProFTPD))
+		if err != nil {
+			return err
+		}
+		args, env = []string{"--nodaemon", "--config", g.Config}, in.Env
+	}
+	proc, err := startProcess(fmt.Sprintf("sluice-%d", g.runs), g.binary, g.Dir, env, args...)
 	if err != nil {
 		return err
 	}
@@ -200,4 +225,15 @@ func (g *Gateway) finish() {
 			}
 		}
 	}
+}
+
+// referencePreamble is what ProFTPD needs beside the configuration of a gateway.
+func referencePreamble(dir string) string {
+	in, err := Locate(string(ProFTPD))
+	if err != nil {
+		return "# " + err.Error() + "\n"
+	}
+	return fmt.Sprintf("ModulePath %s\nLoadModule mod_tls.c\nLoadModule mod_sftp.c\nLoadModule mod_proxy.c\n"+
+		"User nobody\nGroup nogroup\nWtmpLog off\nUseReverseDNS off\nDelayEngine off\nAuthOrder mod_auth_unix.c\n"+
+		"ScoreboardFile %s/scoreboard\nPidFile %s/pid\n", in.Modules, dir, dir)
 }
