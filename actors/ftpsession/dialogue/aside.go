@@ -11,12 +11,15 @@ func (m *Machine) aside(c ftp.Command) bool {
 	t := m.xfer
 	switch c.Verb {
 	case ftp.ABOR:
-		m.abortTransfer(c)
+		if t.abort.on || t.goodbye != "" {
+			return false // a second one is answered after the first
+		}
+		m.abortTransfer()
 	case ftp.STAT, ftp.NOOP:
-		if t.abort.on || t.goodbye != "" || len(m.held) > 0 {
+		if t.abort.on || t.goodbye != "" || len(m.held) > 0 || t.asides == asideLimit || m.back.leaving() {
 			return false
 		}
-		t.asides++
+		t.asides, t.talked = t.asides+1, true
 		m.do(SendBackend{c})
 	default:
 		return false
@@ -24,26 +27,31 @@ func (m *Machine) aside(c ftp.Command) bool {
 	return true
 }
 
+// asideLimit bounds how many answers a backend may owe besides its transfer's.
+const asideLimit = 16
+
 // asideReply passes on the answer to STAT or NOOP in mid transfer.
 func (m *Machine) asideReply(r ftp.Reply) {
 	t := m.xfer
 	if t.asides == 0 {
+		m.late.came(r)
 		m.do(Note{Level: Warn, Text: "backend sent a reply that nobody asked for, dropped", Reply: r})
 		return
 	}
 	t.asides--
-	m.do(SendClient{r})
+	m.tell(r)
 }
 
 // asidesLeft waits for answers that a backend gives only after its transfer.
 func (m *Machine) asidesLeft(n int) {
+	m.shown = true
 	m.await = func(m *Machine, r ftp.Reply) {
-		m.do(SendClient{r})
 		if n > 1 {
+			m.tell(r)
 			m.asidesLeft(n - 1)
 			return
 		}
-		m.next()
+		m.answer(r)
 	}
 }
 
@@ -55,17 +63,22 @@ type abort struct {
 	replies int // given to the client
 }
 
-func (m *Machine) abortTransfer(ftp.Command) {
+func (m *Machine) abortTransfer() {
 	t := m.xfer
-	if t.abort.on || t.goodbye != "" {
-		return // once is enough
-	}
 	t.abort.on = true
 	m.note(Info, "client aborts "+t.cmd.Verb, nil)
-	if !m.back.lost {
-		m.do(SendAbort{})
+	switch b := &m.back; {
+	case b.parting.Code != 0:
+		m.leave("backend closed the session", b.parting)
+		return
+	case b.lost:
+		m.leave("backend lost in mid transfer", lostReply())
+		return
 	}
-	m.breakOff()
+	m.do(SendAbort{})
+	if !t.finished {
+		m.breakOff()
+	}
 	if t.hasFinal { // its last word came already: the next one answers ABOR
 		r := t.final
 		t.hasFinal = false
@@ -77,11 +90,7 @@ func (m *Machine) abortTransfer(ftp.Command) {
 // abortReply takes the backend's replies after ABOR.
 func (m *Machine) abortReply(r ftp.Reply) {
 	t := m.xfer
-	if r.Preliminary() {
-		m.do(SendClient{r})
-		return
-	}
-	if t.asides > 0 && !endsTransfer(r) {
+	if t.asides > 0 && !endsTransfer(r) || t.abort.replies >= 2 {
 		m.asideReply(r)
 		return
 	}
@@ -89,7 +98,7 @@ func (m *Machine) abortReply(r ftp.Reply) {
 	if t.abort.replies == 1 && !r.Negative() {
 		r = ftp.TransferAborted()
 	}
-	m.do(SendClient{r})
+	m.tell(r)
 	m.abortDone()
 }
 
@@ -99,28 +108,19 @@ func (m *Machine) abortDone() {
 	if t.abort.replies < 2 || !t.finished {
 		return
 	}
-	if t.proceeding {
-		m.record(t, false)
-	}
-	asides := t.asides
-	m.xfer = nil
-	m.clock.transferred(m.now)
-	if asides > 0 {
-		m.asidesLeft(asides)
-		return
-	}
-	m.next()
+	m.closeBooks()
+	m.afterTransfer(t)
 }
 
 // abortTimedOut fills in what the backend does not say.
 func (m *Machine) abortTimedOut() {
 	t := m.xfer
 	for ; t.abort.replies < 2; t.abort.replies++ {
-		m.stale++
+		m.late.missing++
 		if t.abort.replies == 0 {
-			m.do(SendClient{ftp.TransferAborted()})
+			m.tell(ftp.TransferAborted())
 		} else {
-			m.do(SendClient{ftp.NewReply(226, "Abort successful")})
+			m.tell(ftp.NewReply(226, "Abort successful"))
 		}
 	}
 	m.abortDone()

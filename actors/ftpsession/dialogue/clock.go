@@ -19,6 +19,7 @@ type clock struct {
 	stepEnds   time.Time // a step of the connect
 	lingerEnds time.Time // the wait for a transfer's last words
 	settleAt   time.Time // an upload's end is believed from here on
+	doubtEnds  time.Time // a doubtful reply is believed from here on
 }
 
 func (c *clock) open(now time.Time)     { c.opened, c.activity = now, now }
@@ -71,13 +72,19 @@ func (m *Machine) checkTime() {
 // limits calls each with every limit that is running, until it returns false.
 func (m *Machine) limits(each func(at time.Time, reached func()) bool) {
 	c, cfg := &m.clock, &m.cfg
-	_ = m.limit(c.stepEnds, m.stepTimedOut, each) &&
-		m.limit(c.settleAt, m.believeEnd, each) &&
-		m.limit(c.lingerEnds, m.lingerTimedOut, each) &&
-		(m.phase == loggedIn || m.timeout(c.opened, cfg.TimeoutLogin, "login", ftp.LoginTimeout, each)) &&
+	t := m.xfer
+	if !m.limit(c.stepEnds, m.stepTimedOut, each) ||
+		!m.limit(c.settleAt, m.believeEnd, each) ||
+		!m.limit(c.lingerEnds, m.lingerTimedOut, each) ||
+		!m.limit(c.doubtEnds, m.believeDoubt, each) ||
+		t != nil && t.goodbye != "" && t.broken { // nothing is left to be ended
+		return
+	}
+	_ = (m.phase == loggedIn || m.timeout(c.opened, cfg.TimeoutLogin, "login", ftp.LoginTimeout, each)) &&
 		m.timeout(c.entered, cfg.TimeoutSession, "session", ftp.SessionTimeout, each) &&
-		(m.xfer != nil || m.timeout(c.activity, cfg.TimeoutIdle, "idle", ftp.IdleTimeout, each) &&
-			(m.phase != loggedIn || m.timeout(c.transfer, cfg.TimeoutNoTransfer, "no transfer", ftp.NoTransferTimeout, each)))
+		(t.moving() || m.timeout(c.activity, cfg.TimeoutIdle, "idle", ftp.IdleTimeout, each)) &&
+		(t != nil || m.phase != loggedIn ||
+			m.timeout(c.transfer, cfg.TimeoutNoTransfer, "no transfer", ftp.NoTransferTimeout, each))
 }
 
 func (m *Machine) limit(at time.Time, reached func(), each func(time.Time, func()) bool) bool {
@@ -92,17 +99,14 @@ func (m *Machine) timeout(from time.Time, limit time.Duration, name string, text
 	return each(from.Add(limit), func() {
 		m.note(Info, name+" timeout reached", nil)
 		reply := text(int(limit / time.Second))
-		if t := m.xfer; t != nil && !t.finished {
-			t.goodbye, t.last = name+" timeout", reply
-			m.clock.entered = time.Time{} // said once
-			m.breakOff()
-			return
-		}
-		if m.phase == connecting {
+		switch {
+		case m.xfer != nil:
+			m.leave(name+" timeout", reply)
+		case !m.back.relayed:
 			m.end(name + " timeout") // the client has not heard a word from us
-			return
+		default:
+			m.farewell(reply, name+" timeout")
 		}
-		m.farewell(reply, name+" timeout")
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 // connect is: TCP, banner, FEAT, (banner to the client,) HOST.
 type backend struct {
 	attempt  uint32 // current attempt, 0 before the first
+	live     bool   // it has not failed: what it says counts
 	backend  messages.Backend
 	tried    []string // URL keys of failed attempts
 	began    time.Time
@@ -24,9 +25,16 @@ type backend struct {
 	features ftp.Features
 	noEPSV   bool // refused once under a passive policy: PASV from then on
 	noEPRT   bool
-	lost     bool // its control connection is gone
-	lostErr  error
+	lost     bool      // its control connection is gone
+	parting  ftp.Reply // the 421 it said in mid transfer
 }
+
+// is reports whether news of an attempt are of the one that counts. A failed
+// one may have said more before it heard that it was dropped.
+func (b *backend) is(attempt uint32) bool { return b.live && attempt == b.attempt }
+
+// leaving reports that nothing more can be asked of the backend.
+func (b *backend) leaving() bool { return b.lost || b.parting.Code != 0 }
 
 // Errors of an attempt that reached the backend.
 var (
@@ -49,7 +57,7 @@ func (m *Machine) picked(ev messages.BackendPicked) {
 	}
 	b := &m.back
 	b.attempt++
-	b.backend, b.began = ev.Backend, m.now
+	b.live, b.backend, b.began = true, ev.Backend, m.now
 	m.note(Info, "selected backend server '"+ev.Backend.URL.String()+"'", nil)
 	m.clock.step(m.now, m.cfg.TimeoutConnect)
 	m.do(DialBackend{Attempt: b.attempt, Backend: ev.Backend})
@@ -58,14 +66,10 @@ func (m *Machine) picked(ev messages.BackendPicked) {
 // backendConnected waits for the banner, within the same limit.
 func (m *Machine) backendConnected(ev messages.BackendConnected) {
 	m.back.local, m.back.remote = ev.Local, ev.Remote
-	m.await = (*Machine).bannerReply
+	m.await, m.shown = (*Machine).bannerReply, false // 120, ready in some minutes: the limit decides
 }
 
 func (m *Machine) bannerReply(r ftp.Reply) {
-	if r.Preliminary() { // 120: ready in some minutes; the limit decides
-		m.await = (*Machine).bannerReply
-		return
-	}
 	if !r.Positive() {
 		m.do(Note{Level: Warn, Text: "received banner from backend, DISCONNECTING", Addr: m.back.remote, Reply: r})
 		m.attemptFailed(fmt.Errorf("%w: %d", errRefused, r.Code))
@@ -79,12 +83,12 @@ func (m *Machine) bannerReply(r ftp.Reply) {
 }
 
 func (m *Machine) featReply(r ftp.Reply) {
-	if r.Preliminary() {
-		m.await = (*Machine).featReply
+	if r.Code == 421 { // it changed its mind; another one may not
+		m.attemptFailed(fmt.Errorf("%w: %d", errRefused, r.Code))
 		return
 	}
 	m.back.features = ftp.ParseFeatures(r)
-	m.do(SendClient{m.back.banner})
+	m.tell(m.back.banner)
 	m.back.banner, m.back.relayed = ftp.Reply{}, true // an idle session need not keep it
 	if host := m.back.backend.URL.Host; m.back.features.Has(ftp.HOST) && host != "" {
 		if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
@@ -98,13 +102,7 @@ func (m *Machine) featReply(r ftp.Reply) {
 }
 
 // hostReply swallows the answer to HOST: a refusal changes nothing.
-func (m *Machine) hostReply(r ftp.Reply) {
-	if r.Preliminary() {
-		m.await = (*Machine).hostReply
-		return
-	}
-	m.ready()
-}
+func (m *Machine) hostReply(ftp.Reply) { m.ready() }
 
 func (m *Machine) ready() {
 	m.phase = connected
@@ -118,6 +116,7 @@ func (m *Machine) ready() {
 // the client is in the middle of a dialogue with that backend.
 func (m *Machine) attemptFailed(err error) {
 	m.await = nil
+	m.back.live = false
 	m.clock.stepDone()
 	m.do(DropBackend{})
 	m.do(ReportFailed{err})
@@ -144,7 +143,7 @@ func (m *Machine) backendLost(err error) {
 		m.attemptFailed(err)
 		return
 	case m.xfer != nil:
-		m.back.lost, m.back.lostErr = true, err
+		m.back.lost = true
 		m.note(Warn, "backend control connection closed in mid transfer", err)
 		m.transferLostBackend()
 		return
@@ -165,31 +164,33 @@ func lostReply() ftp.Reply { return ftp.Closing("Lost connection to server") }
 
 // replyReceived hands a reply of the backend to whoever waits for it.
 func (m *Machine) replyReceived(r ftp.Reply) {
-	if m.xfer != nil {
+	switch {
+	case m.xfer != nil:
 		m.transferReply(r)
-		return
-	}
-	if m.dropStale(r) {
-		return
-	}
-	if m.await == nil {
+	case r.Code == 421 && m.back.relayed: // answers anything, and is the last word
+		m.do(Note{Level: Warn, Text: "backend closes the session", Reply: r})
+		m.farewell(r, "backend closed the session")
+	case m.await == nil:
 		m.unsolicited(r)
-		return
+	case r.Preliminary():
+		if m.shown {
+			m.tell(r)
+		}
+	default:
+		m.sortOut(r)
 	}
-	m.stale = 0 // replies come in order: what is missing will not come
+}
+
+// deliver gives a final reply to what waits for it.
+func (m *Machine) deliver(r ftp.Reply) {
 	then := m.await
 	m.await = nil
 	then(m, r)
 }
 
-// unsolicited deals with a reply that nobody asked for. Passed on at any time,
-// a 421 is understood by clients; another one would be taken for the answer to
-// their next command and put the two sides out of step.
+// unsolicited drops a reply that nobody asked for. Passed on, it would be taken
+// for the answer to the client's next command and put the two out of step.
 func (m *Machine) unsolicited(r ftp.Reply) {
-	if r.Code == 421 {
-		m.do(Note{Level: Warn, Text: "backend closes the session", Reply: r})
-		m.farewell(r, "backend closed the session")
-		return
-	}
+	m.late.came(r)
 	m.do(Note{Level: Warn, Text: "backend sent a reply that nobody asked for, dropped", Reply: r})
 }

@@ -40,13 +40,12 @@ func (m *Machine) loginAnswered(ev messages.LoginAnswered) {
 
 // relayUser passes USER on, with the name of the backend URL where it has one.
 func (m *Machine) relayUser(c ftp.Command) {
-	m.ask(m.withUser(c), func(m *Machine, r ftp.Reply) {
-		r = m.withoutURLName(r)
+	m.forward(m.withUser(c), func(m *Machine, r ftp.Reply) {
 		if r.Code == 230 || r.Code == 232 { // 232: RFC 2228, the TLS certificate sufficed
 			m.enter()
 		}
 		m.login.account = r.Code == 332
-		m.relayReply(r)
+		m.answer(m.withoutURLName(r))
 	})
 }
 
@@ -58,10 +57,10 @@ func (m *Machine) withUser(c ftp.Command) ftp.Command {
 	return c
 }
 
-// withoutURLName gives the client its own name back in the answer to USER, as
-// the name in the URL is none of its business.
+// withoutURLName gives the client its own name back in the answers to its
+// login, as the name in the URL is none of its business.
 func (m *Machine) withoutURLName(r ftp.Reply) ftp.Reply {
-	if u := m.back.backend.URL; u.HasUser {
+	if u := m.back.backend.URL; u.HasUser && u.User != "" {
 		r.Text = strings.ReplaceAll(r.Text, u.User, m.login.user)
 	}
 	return r
@@ -73,7 +72,7 @@ func (m *Machine) pass(c ftp.Command) {
 	if u := m.back.backend.URL; u.HasUser && u.Password != "" {
 		c.Arg = u.Password
 	}
-	m.ask(c, (*Machine).passReply)
+	m.forward(c, (*Machine).passReply)
 }
 
 func (m *Machine) account(c ftp.Command) {
@@ -81,19 +80,18 @@ func (m *Machine) account(c ftp.Command) {
 		m.loginFirst(c)
 		return
 	}
-	m.ask(c, (*Machine).passReply)
+	m.forward(c, (*Machine).passReply)
 }
 
 func (m *Machine) passReply(r ftp.Reply) {
 	switch {
-	case r.Preliminary():
 	case r.Positive():
 		m.enter()
 	case r.Negative():
 		m.do(Note{Level: Info, Text: "backend refused the login", Reply: r})
 	}
 	m.login.account = r.Code == 332
-	m.relayReply(r)
+	m.answer(m.withoutURLName(r))
 }
 
 // enter marks the login as done.

@@ -1,6 +1,7 @@
 package dialogue
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/sluice-gateway/sluice/messages"
@@ -25,12 +26,14 @@ type Machine struct {
 	phase phase
 
 	back backend
-	// await takes the next reply of the backend; nil: none is due.
+	// await takes the backend's final reply to what was asked; nil: none is due.
 	await func(*Machine, ftp.Reply)
+	shown bool        // the client sees the preliminary replies before it
 	asked ftp.Command // the client's command that await belongs to
-	stale int         // final replies of transfers that we stopped waiting for
+	late  late        // replies that we stopped waiting for
 
 	reading bool          // the frontend reader was told to go on
+	gone    bool          // the client is: it hears nothing more
 	held    []ftp.Command // commands that wait for their turn
 
 	login login
@@ -50,12 +53,18 @@ const heldLimit = 16
 // New returns the dialogue of a session accepted at the given time. The first
 // event is Begin.
 func New(cfg Config, now time.Time) *Machine {
+	cfg.Client, cfg.Local = unmapped(cfg.Client), unmapped(cfg.Local)
 	m := &Machine{cfg: cfg, now: now, type_: 'I'}
 	if cfg.AsciiDefault {
 		m.type_ = 'A'
 	}
 	m.clock.open(now)
 	return m
+}
+
+// unmapped shows an IPv4 client of a dual-stack listener as what it is.
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
 // Begin starts the dialogue: a backend is wanted.
@@ -95,7 +104,7 @@ func (m *Machine) handle(ev messages.ToSession) {
 	case messages.CommandReceived:
 		m.commandReceived(ev)
 	case messages.ReplyReceived:
-		if ev.Attempt == m.back.attempt {
+		if m.back.is(ev.Attempt) {
 			m.replyReceived(ev.Reply)
 		}
 	case messages.FrontendLost:
@@ -103,15 +112,15 @@ func (m *Machine) handle(ev messages.ToSession) {
 	case messages.BackendPicked:
 		m.picked(ev)
 	case messages.BackendConnected:
-		if ev.Attempt == m.back.attempt {
+		if m.back.is(ev.Attempt) {
 			m.backendConnected(ev)
 		}
 	case messages.BackendUnreachable:
-		if ev.Attempt == m.back.attempt {
+		if m.back.is(ev.Attempt) {
 			m.attemptFailed(ev.Err)
 		}
 	case messages.BackendLost:
-		if ev.Attempt == m.back.attempt {
+		if m.back.is(ev.Attempt) {
 			m.backendLost(ev.Err)
 		}
 	case messages.Listening:
@@ -136,31 +145,51 @@ func (m *Machine) note(level Level, text string, err error) {
 	m.do(Note{Level: level, Text: text, Err: err})
 }
 
-// answer tells the client something of our own and turns to the next command.
+// tell writes to the client, if there still is one.
+func (m *Machine) tell(r ftp.Reply) {
+	if !m.gone {
+		m.do(SendClient{r})
+	}
+}
+
+// answer gives the client its final reply and turns to the next command.
 func (m *Machine) answer(r ftp.Reply) {
-	m.do(SendClient{r})
+	m.tell(r)
 	m.next()
 }
 
-// ask sends the backend a command; then takes each of its replies until it
-// names no successor.
+// ask sends the backend a command of ours; then takes its final reply.
 func (m *Machine) ask(c ftp.Command, then func(*Machine, ftp.Reply)) {
-	m.await = then
+	m.await, m.shown = then, false
 	m.do(SendBackend{c})
 }
 
-// end closes the session.
+// forward sends the backend a client's command; the client sees preliminary
+// replies, then takes the final one.
+func (m *Machine) forward(c ftp.Command, then func(*Machine, ftp.Reply)) {
+	m.ask(c, then)
+	m.shown = true
+}
+
+// end closes the session. A transfer that still runs is a broken one.
 func (m *Machine) end(reason string) {
 	if m.phase == ended {
 		return
+	}
+	if t := m.xfer; t != nil {
+		if !t.finished {
+			m.breakOff()
+		}
+		m.record(t)
+		m.xfer = nil
 	}
 	m.phase = ended
 	m.do(End{reason})
 }
 
-// farewell tells the client 421 and ends the session.
+// farewell tells the client why and ends the session.
 func (m *Machine) farewell(r ftp.Reply, reason string) {
-	m.do(SendClient{r})
+	m.tell(r)
 	m.end(reason)
 }
 
@@ -212,6 +241,7 @@ func (m *Machine) busy() bool {
 
 // next turns to the next command: one that waits, or one still to be read.
 func (m *Machine) next() {
+	m.asked = ftp.Command{} // it may hold a password
 	for m.phase != ended && !m.busy() && len(m.held) > 0 {
 		c := m.held[0]
 		m.held = append(m.held[:0], m.held[1:]...)
@@ -244,15 +274,17 @@ func (m *Machine) settleDown() {
 // frontendLost ends the session of a client that is gone. A running transfer
 // is broken off first, so that no backend takes half a file for a whole one.
 func (m *Machine) frontendLost(ev messages.FrontendLost) {
-	if t := m.xfer; t != nil && !t.finished {
+	m.gone = true
+	t := m.xfer
+	switch {
+	case t == nil || t.finished:
+		m.end("client closed the connection")
+	case t.upload && t.clean && t.goodbye == "":
+		// The whole file was passed on: its end stays an end.
+		m.note(Info, "client lost after its upload", ev.Err)
+		t.goodbye = "client lost after its upload"
+	default:
 		m.note(Info, "client lost in mid transfer, breaking it off", ev.Err)
-		t.goodbye = "client lost in mid transfer"
-		if t.upload && t.settled {
-			m.linger() // the whole file was passed on: its end stays an end
-			return
-		}
-		m.breakOff()
-		return
+		m.leave("client lost in mid transfer", ftp.Reply{})
 	}
-	m.end("client closed the connection")
 }

@@ -14,6 +14,7 @@ import (
 type offer struct {
 	front, back leg
 	command     ftp.Command    // the client's, while negotiating
+	verb        string         // ours to the backend, while negotiating
 	frontAddr   netip.AddrPort // from PORT or EPRT, while negotiating
 	state       offerState
 }
@@ -144,6 +145,7 @@ func (m *Machine) backendVerb(client string) string {
 // askBackend sends one of the four verbs; the active ones need a listener of
 // ours first.
 func (m *Machine) askBackend(verb string) {
+	m.offer.verb = verb
 	switch verb {
 	case ftp.PASV, ftp.EPSV:
 		m.offer.state = offerAsksBackend
@@ -171,7 +173,7 @@ func (m *Machine) backListening(ev messages.Listening) {
 		return
 	}
 	addr := netip.AddrPortFrom(m.back.local.Addr(), ev.Addr.Port())
-	verb := m.backendVerb(m.activeVerb())
+	verb := m.offer.verb
 	arg, err := ftp.FormatPORT(addr)
 	if verb == ftp.EPRT {
 		arg, err = ftp.FormatEPRT(addr)
@@ -186,24 +188,21 @@ func (m *Machine) backListening(ev messages.Listening) {
 	m.ask(ftp.Command{Verb: verb, Arg: arg, HasArg: true}, func(m *Machine, r ftp.Reply) { m.activeReply(verb, r) })
 }
 
-// activeVerb is the client's verb if that is active; else only the policy can
-// have led here, and it names the verb itself.
-func (m *Machine) activeVerb() string {
-	if v := m.offer.command.Verb; v == ftp.PORT || v == ftp.EPRT {
-		return v
+// unknown reports a reply that says that the backend does not have a command,
+// so that it need not be asked again.
+func unknown(r ftp.Reply) bool {
+	switch r.Code {
+	case 500, 501, 502, 504, 522:
+		return true
 	}
-	return ftp.EPRT
+	return false
 }
 
 // passiveReply reads where the backend listens. A refused EPSV is tried again
 // as PASV where that can work, whoever wanted EPSV.
 func (m *Machine) passiveReply(verb string, r ftp.Reply) {
-	if r.Preliminary() {
-		m.await = func(m *Machine, r ftp.Reply) { m.passiveReply(verb, r) }
-		return
-	}
 	if verb == ftp.EPSV && r.Code != 229 && !m.back.remote.Addr().Is6() {
-		m.back.noEPSV = true
+		m.back.noEPSV = unknown(r)
 		m.do(Note{Level: Info, Text: "backend refused EPSV, trying PASV", Reply: r})
 		m.askBackend(ftp.PASV)
 		return
@@ -251,12 +250,9 @@ func (m *Machine) passiveAddr(verb string, r ftp.Reply) (netip.AddrPort, error) 
 
 // activeReply sees whether the backend will connect to us.
 func (m *Machine) activeReply(verb string, r ftp.Reply) {
-	if r.Preliminary() {
-		m.await = func(m *Machine, r ftp.Reply) { m.activeReply(verb, r) }
-		return
-	}
 	if !r.Positive() && verb == ftp.EPRT && !m.back.remote.Addr().Is6() {
-		m.back.noEPRT = true
+		m.back.noEPRT = unknown(r)
+		m.offer.verb = ftp.PORT
 		m.do(Note{Level: Info, Text: "backend refused EPRT, trying PORT", Reply: r})
 		m.backListening(messages.Listening{Side: messages.BackSide, Addr: m.offer.back.addr})
 		return

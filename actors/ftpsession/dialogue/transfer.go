@@ -30,6 +30,8 @@ type transfer struct {
 	hasFinal   bool
 	ended      bool // the source ended properly
 	settled    bool // the data channel was told how to close
+	clean      bool // … as a proper end
+	broken     bool // the data channel was told to break off
 	finished   bool // the data channel is closed
 	silent     bool // the backend's last word did not come in time
 	err        error
@@ -39,6 +41,7 @@ type transfer struct {
 	bytes      int64
 
 	asides  int       // STAT and NOOP that await their answer
+	talked  bool      // there was one
 	abort   abort     // ABOR by the client
 	goodbye string    // why the session ends with this transfer
 	last    ftp.Reply // what the client hears before that, if anything
@@ -54,7 +57,7 @@ func (m *Machine) transfer(c ftp.Command, upload bool) {
 	m.offer = offer{}
 	if !o.complete() {
 		m.do(DropOffers{})
-		m.relay(c)
+		m.forward(c, (*Machine).noDataReply)
 		return
 	}
 	m.xfers++
@@ -64,19 +67,35 @@ func (m *Machine) transfer(c ftp.Command, upload bool) {
 	m.resume() // ABOR must be heard
 }
 
-// transferReply sorts a reply of the backend into the transfer's books.
+// noDataReply answers a transfer that nothing can have passed in: whatever the
+// backend thinks, it was no success.
+func (m *Machine) noDataReply(r ftp.Reply) {
+	if r.Positive() {
+		r = ftp.NoDataConnection()
+	}
+	m.answer(r)
+}
+
+// moving reports whether bytes may be under way, which the data channel
+// watches over (TimeoutStalled).
+func (t *transfer) moving() bool {
+	return t != nil && t.proceeding && !t.ended && !t.finished
+}
+
+// transferReply sorts a reply of the backend into the transfer's books. The
+// first reply is the transfer's own, as it was asked first; answers to STAT and
+// NOOP can only come between 1xx and the last word, or after it.
 func (m *Machine) transferReply(r ftp.Reply) {
 	t := m.xfer
-	if !t.proceeding && m.dropStale(r) {
-		return
-	}
 	switch {
+	case r.Preliminary():
+		m.tell(r)
+		m.proceed()
+	case r.Code == 421:
+		m.partingReply(r)
 	case t.abort.on:
 		m.abortReply(r)
-	case r.Preliminary():
-		m.do(SendClient{r})
-		m.proceed()
-	case t.hasFinal || t.asides > 0 && !endsTransfer(r):
+	case t.hasFinal || t.proceeding && t.talked && !endsTransfer(r):
 		m.asideReply(r)
 	default:
 		m.finalReply(r)
@@ -84,10 +103,29 @@ func (m *Machine) transferReply(r ftp.Reply) {
 }
 
 func (m *Machine) proceed() {
-	if t := m.xfer; !t.proceeding {
-		t.proceeding = true
-		m.stale = 0 // replies come in order: what is missing will not come
+	t := m.xfer
+	if t.proceeding {
+		return
+	}
+	t.proceeding = true
+	if !t.broken && !t.finished {
 		m.do(ProceedData{})
+	}
+}
+
+// partingReply takes the 421 of a backend that closes the session, which the
+// client's has to end with then.
+func (m *Machine) partingReply(r ftp.Reply) {
+	t := m.xfer
+	m.do(Note{Level: Warn, Text: "backend closes the session in mid transfer", Reply: r})
+	switch {
+	case t.abort.on:
+		m.leave("backend closed the session", r)
+	case t.hasFinal:
+		m.back.parting = r
+	default:
+		m.back.parting = r
+		m.finalReply(r)
 	}
 }
 
@@ -99,8 +137,7 @@ func (m *Machine) finalReply(r ftp.Reply) {
 	t.final, t.hasFinal = r, true
 	switch {
 	case !t.proceeding && r.Negative():
-		// Refused before it began: there is nothing to settle.
-		m.do(AbortData{})
+		m.breakOff() // refused before it began: there is nothing to settle
 	case !t.proceeding:
 		m.proceed() // 2xx without 1xx: the data follows or is empty
 	}
@@ -118,10 +155,11 @@ func (m *Machine) linger() {
 // dataEnded hears that the source ended properly.
 func (m *Machine) dataEnded(ev messages.DataEnded) {
 	t := m.xfer
-	if t == nil || ev.Transfer != t.id || t.finished || t.settled {
+	if t == nil || ev.Transfer != t.id || t.finished || t.settled || t.broken {
 		return
 	}
 	t.ended, t.bytes = true, ev.Bytes
+	m.clock.active(m.now)
 	if t.upload {
 		// The end of a killed client's file looks like any other end, and may
 		// overtake the end of its control connection by an instant.
@@ -135,15 +173,23 @@ func (m *Machine) dataEnded(ev messages.DataEnded) {
 }
 
 // believeEnd closes the backend's side of an upload: the client still lives.
+// That is not known of one who asked for so much that we stopped reading.
 func (m *Machine) believeEnd() {
 	m.clock.settleAt = time.Time{}
-	if t := m.xfer; t != nil && t.ended && !t.settled {
-		m.settleData(true)
+	t := m.xfer
+	if !m.reading {
+		m.note(Warn, "too many commands in mid transfer, breaking it off", nil)
+		m.breakOff()
+		return
+	}
+	m.settleData(true)
+	if t.hasFinal { // nothing more will be heard but the close
+		m.linger()
 	}
 }
 
 func (m *Machine) settleData(clean bool) {
-	m.xfer.settled = true
+	m.xfer.settled, m.xfer.clean = true, clean
 	m.do(SettleData{clean})
 }
 
@@ -151,14 +197,14 @@ func (m *Machine) settleData(clean bool) {
 // then conclude.
 func (m *Machine) settle() {
 	t := m.xfer
-	if t.ended && !t.upload && t.hasFinal && !t.settled {
+	if t.ended && !t.upload && t.hasFinal && !t.settled && !t.broken && !t.finished {
 		m.clock.lingerEnds = time.Time{}
 		m.settleData(t.final.Positive())
 	}
-	if t.finished && t.hasFinal && !t.abort.on {
+	switch {
+	case t.finished && t.hasFinal:
 		m.conclude()
-	}
-	if t.upload && t.settled && t.hasFinal && !t.finished {
+	case t.upload && t.settled && t.hasFinal:
 		m.do(AbortData{}) // the backend has all: no need to see it close
 	}
 }
@@ -172,6 +218,7 @@ func (m *Machine) transferFinished(ev messages.TransferFinished) {
 	t.finished, t.bytes = true, ev.Bytes
 	t.err, t.reason, t.errSide, t.errStage = ev.Err, ev.Reason, ev.Side, ev.Stage
 	m.clock.settleAt = time.Time{}
+	m.clock.active(m.now)
 	switch {
 	case t.goodbye != "":
 		m.conclude()
@@ -181,8 +228,7 @@ func (m *Machine) transferFinished(ev messages.TransferFinished) {
 		m.transferLostBackend()
 	case ev.Err != nil && ev.Stage == messages.StageStall:
 		m.note(Warn, "stalled timeout reached on "+ev.Side.String()+" data connection", ev.Err)
-		t.goodbye = "data transfer stalled"
-		m.conclude()
+		m.leave("data transfer stalled", ftp.Reply{})
 	case t.hasFinal:
 		m.settle()
 	case t.silent:
@@ -224,7 +270,21 @@ func (m *Machine) backendSilent() {
 // breakOff ends the data of a transfer as a break on both sides.
 func (m *Machine) breakOff() {
 	m.clock.settleAt, m.clock.lingerEnds = time.Time{}, time.Time{}
+	m.xfer.broken = true
 	m.do(AbortData{})
+}
+
+// leave ends the session with the transfer that runs, once its data is closed.
+func (m *Machine) leave(reason string, last ftp.Reply) {
+	t := m.xfer
+	if t.goodbye == "" {
+		t.goodbye, t.last = reason, last
+	}
+	if t.finished {
+		m.conclude()
+		return
+	}
+	m.breakOff()
 }
 
 // transferLostBackend ends a transfer whose backend is gone, unless its final
@@ -237,95 +297,5 @@ func (m *Machine) transferLostBackend() {
 		}
 		return // what remains is to pass on what the kernel still holds
 	}
-	t.goodbye = "backend lost in mid transfer"
-	t.last = lostReply()
-	if t.finished {
-		m.conclude()
-		return
-	}
-	m.breakOff()
-}
-
-// conclude gives the client its final reply and closes the books.
-func (m *Machine) conclude() {
-	t := m.xfer
-	reply := t.verdict()
-	if t.proceeding {
-		m.record(t, reply.Positive() && t.goodbye == "")
-	}
-	m.xfer = nil
-	m.clock.transferred(m.now)
-	if t.goodbye != "" {
-		if t.last.Code != 0 {
-			m.do(SendClient{t.last})
-		}
-		m.end(t.goodbye)
-		return
-	}
-	if !t.hasFinal {
-		m.stale++
-	}
-	m.do(SendClient{reply})
-	if m.back.lost {
-		m.farewell(lostReply(), "backend lost")
-		return
-	}
-	if t.asides > 0 {
-		m.asidesLeft(t.asides)
-		return
-	}
-	m.next()
-}
-
-// verdict is what the client hears: the backend's word, unless it claims a
-// success that we know better.
-func (t *transfer) verdict() ftp.Reply {
-	open := t.err != nil && t.errStage == messages.StageOpen
-	switch {
-	case open && (t.errSide == messages.FrontSide || !t.hasFinal || t.final.Positive()):
-		return ftp.DataFailed(t.cmd.Verb, t.reason)
-	case t.hasFinal && (t.err == nil || t.final.Negative()):
-		return t.final
-	case t.silent && (t.err == nil || t.errStage == messages.StageAbort):
-		return ftp.Failed(500, t.cmd.Verb, "Connection timed out")
-	}
-	return ftp.TransferAborted()
-}
-
-// record writes the transfer log for what a client calls a transfer of a file.
-func (m *Machine) record(t *transfer, complete bool) {
-	switch t.cmd.Verb {
-	case ftp.RETR, ftp.STOR, ftp.APPE, ftp.STOU:
-		m.do(RecordTransfer{Verb: t.cmd.Verb, Path: t.cmd.Arg, User: m.login.user, Type: m.type_,
-			Bytes: t.bytes, Began: t.began, Took: m.now.Sub(t.began), Complete: complete && t.err == nil})
-	}
-}
-
-// endsTransfer reports whether a code can be a transfer's last word while
-// answers to STAT or NOOP are due as well (RFC 959 §5.4).
-func endsTransfer(r ftp.Reply) bool {
-	switch r.Code {
-	case 225, 226, 250, 425, 426, 450, 451, 452, 550, 551, 552, 553:
-		return true
-	}
-	return false
-}
-
-// endsTransferLate is stricter: these codes answer no other command.
-func endsTransferLate(r ftp.Reply) bool {
-	switch r.Code {
-	case 225, 226, 425, 426, 451:
-		return true
-	}
-	return false
-}
-
-// dropStale swallows the last word of a transfer that was given up on.
-func (m *Machine) dropStale(r ftp.Reply) bool {
-	if m.stale == 0 || !endsTransferLate(r) {
-		return false
-	}
-	m.stale--
-	m.do(Note{Level: Info, Text: "final reply of an earlier transfer came late, dropped", Reply: r})
-	return true
+	m.leave("backend lost in mid transfer", lostReply())
 }

@@ -51,6 +51,16 @@ func init() {
 		ftp.CONF: local((*Machine).notUnderstood),
 		ftp.ENC:  local((*Machine).notUnderstood),
 		ftp.MIC:  local((*Machine).notUnderstood),
+		ftp.SSCN: local((*Machine).notUnderstood),
+
+		// Other ways to arrange a data connection would lead past us, or have
+		// the backend connect to whomever the client names (RFC 2577, bounce).
+		ftp.LPRT: local((*Machine).notUnderstood),
+		ftp.LPSV: local((*Machine).notUnderstood),
+		ftp.CPSV: local((*Machine).notUnderstood),
+		ftp.SPSV: local((*Machine).notUnderstood),
+		ftp.ESTA: local((*Machine).notUnderstood),
+		ftp.ESTP: local((*Machine).notUnderstood),
 
 		ftp.PASV: local((*Machine).pasv),
 		ftp.EPSV: local((*Machine).epsv),
@@ -110,30 +120,17 @@ func (m *Machine) loginFirst(ftp.Command) { m.answer(ftp.PleaseLogin()) }
 func (m *Machine) notUnderstood(c ftp.Command) { m.answer(ftp.NotUnderstood(c.Verb)) }
 
 // relay passes a command on and its replies back.
-func (m *Machine) relay(c ftp.Command) { m.ask(c, (*Machine).relayReply) }
-
-// relayReply passes the backend's replies on until the final one.
-func (m *Machine) relayReply(r ftp.Reply) {
-	m.do(SendClient{r})
-	if r.Preliminary() {
-		m.await = (*Machine).relayReply
-		return
-	}
-	m.next()
-}
+func (m *Machine) relay(c ftp.Command) { m.forward(c, (*Machine).answer) }
 
 // quit is relayed, so that the backend ends its session in good order; the
 // client gets its farewell even from a backend that is already gone.
 func (m *Machine) quit(c ftp.Command) {
-	m.ask(c, func(m *Machine, r ftp.Reply) {
-		m.do(SendClient{r})
-		m.end("client quit")
-	})
+	m.forward(c, func(m *Machine, r ftp.Reply) { m.farewell(r, "client quit") })
 }
 
 // setType notes the transfer type for the transfer log.
 func (m *Machine) setType(c ftp.Command) {
-	m.ask(c, func(m *Machine, r ftp.Reply) {
+	m.forward(c, func(m *Machine, r ftp.Reply) {
 		if r.Positive() && c.Arg != "" {
 			switch c.Arg[0] {
 			case 'A', 'a', 'E', 'e':
@@ -142,17 +139,15 @@ func (m *Machine) setType(c ftp.Command) {
 				m.type_ = 'I'
 			}
 		}
-		m.relayReply(r)
+		m.answer(r)
 	})
 }
 
 // remove relays DELE and logs what was deleted.
 func (m *Machine) remove(c ftp.Command) {
-	m.ask(c, func(m *Machine, r ftp.Reply) {
-		if !r.Preliminary() {
-			m.do(RecordTransfer{Verb: c.Verb, Path: c.Arg, User: m.login.user, Type: m.type_,
-				Began: m.now, Complete: r.Positive()})
-		}
-		m.relayReply(r)
+	m.forward(c, func(m *Machine, r ftp.Reply) {
+		m.do(RecordTransfer{Verb: c.Verb, Path: c.Arg, User: m.login.user, Type: m.type_,
+			Began: m.now, Complete: r.Positive()})
+		m.answer(r)
 	})
 }

@@ -1,0 +1,65 @@
+package dialogue
+
+import (
+	"time"
+
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
+
+// late keeps the two sides in step after a transfer was given up on: the
+// backend may still say its last word, in front of its answer to what was
+// asked since. A code alone does not always tell the two apart (250 and 550
+// answer CWD as well as STOR), but a backend that owes two replies will soon
+// send the second. So a doubtful reply waits that long, then counts.
+type late struct {
+	missing int // last words that we stopped waiting for
+	doubt   ftp.Reply
+	doubts  bool // doubt is held back
+}
+
+// came notes a reply that arrived while nothing was asked.
+func (l *late) came(r ftp.Reply) {
+	if l.missing > 0 && endsTransfer(r) {
+		l.missing--
+	}
+}
+
+// sortOut finds the reply to what was asked.
+func (m *Machine) sortOut(r ftp.Reply) {
+	l := &m.late
+	if l.doubts {
+		m.do(Note{Level: Info, Text: "final reply of an earlier transfer came late, dropped", Reply: l.doubt})
+		l.missing--
+	}
+	l.doubt, l.doubts = ftp.Reply{}, false
+	m.clock.doubtEnds = time.Time{}
+	if !endsTransfer(r) {
+		l.missing = 0 // replies come in order: what is missing will not come
+	}
+	if l.missing == 0 {
+		m.deliver(r)
+		return
+	}
+	l.doubt, l.doubts = r, true
+	m.clock.doubtEnds = after(m.now, m.cfg.TimeoutLinger)
+}
+
+// believeDoubt takes a reply that no second one followed for the answer.
+func (m *Machine) believeDoubt() {
+	m.clock.doubtEnds = time.Time{}
+	r := m.late.doubt
+	m.late.doubt, m.late.doubts = ftp.Reply{}, false
+	if m.await != nil {
+		m.deliver(r)
+	}
+}
+
+// endsTransfer reports whether a code can be a transfer's last word where
+// answers to other commands are due as well (RFC 959 §5.4).
+func endsTransfer(r ftp.Reply) bool {
+	switch r.Code {
+	case 225, 226, 250, 425, 426, 450, 451, 452, 550, 551, 552, 553:
+		return true
+	}
+	return false
+}
