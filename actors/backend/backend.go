@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/runtime/readiness"
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // Config is what one attempt needs.
@@ -119,12 +120,7 @@ func (l *Link) dial(ctx context.Context, ep netip.AddrPort) (net.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, l.cfg.Timeout)
 		defer cancel()
 	}
-	var local netip.AddrPort
-	if l.cfg.Source.IsValid() && l.cfg.Source.Is4() == ep.Addr().Is4() {
-		local = netip.AddrPortFrom(l.cfg.Source, 0)
-	}
-	var d net.Dialer
-	conn, err := d.DialTCP(ctx, "tcp", local, ep)
+	conn, err := sockets.Dial(ctx, l.cfg.Source, ep, true)
 	switch {
 	case err == nil:
 		return conn, nil

@@ -38,14 +38,14 @@ func TestABreakIsNeverAnEnd(t *testing.T) {
 		source, dest := w.sides()
 		breaks := map[string]func(*testing.T, *rig){
 			"source_resets": func(t *testing.T, r *rig) {
-				breakOff(r.source)
+				hangUp(r.source)
 				wantReset(t, r.dest)
 				if done := r.broken(t, source, messages.StageCopy); done.Bytes != 4 {
 					t.Errorf("%d bytes were reported, want 4", done.Bytes)
 				}
 			},
 			"destination_resets": func(t *testing.T, r *rig) {
-				breakOff(r.dest)
+				hangUp(r.dest)
 				for { // the channel notices when it writes
 					if _, err := r.source.Write(make([]byte, 1000)); err != nil {
 						break
@@ -93,7 +93,7 @@ func TestABreakIsNeverAnEnd(t *testing.T) {
 			"destination_resets_before_the_session_settles": func(t *testing.T, r *rig) {
 				r.source.Close()
 				hear[messages.DataEnded](t, r)
-				breakOff(r.dest)
+				hangUp(r.dest)
 				r.ch.Settle(true)
 				r.broken(t, dest, messages.StageCopy)
 			},

@@ -109,11 +109,7 @@ type fault struct {
 // the report, which is sent when all sockets are closed.
 func (c *Channel) Run(ctx context.Context) error {
 	f := c.transfer(ctx)
-	if f != nil {
-		reset(c.front)
-		reset(c.back)
-	}
-	c.closeAll()
+	c.closeAll(f == nil)
 	done := messages.TransferFinished{Transfer: c.cfg.Transfer, Bytes: c.bytes}
 	if f != nil {
 		done.Err, done.Side, done.Stage = f.err, f.side, f.stage
@@ -151,6 +147,7 @@ func (c *Channel) transfer(ctx context.Context) *fault {
 		return c.blame(ctx, f)
 	}
 	ended := messages.DataEnded{Transfer: c.cfg.Transfer, Bytes: c.bytes, Settle: newsDelay(src)}
+	mend(src)
 	closeConn(src)
 	if err := c.cfg.Tell.Send(ctx, ended); err != nil {
 		return c.blame(ctx, &fault{from, messages.StageAbort, err})
@@ -222,12 +219,16 @@ func (c *Channel) destination() messages.Side {
 	return messages.FrontSide
 }
 
-func (c *Channel) closeAll() {
+func (c *Channel) closeAll(clean bool) {
 	for _, leg := range []*Leg{&c.cfg.Front, &c.cfg.Back} {
 		if leg.Listener != nil {
 			_ = leg.Listener.Close() // a second close is harmless
 		}
 	}
-	closeConn(c.front)
-	closeConn(c.back)
+	for _, conn := range []*net.TCPConn{c.front, c.back} {
+		if clean {
+			mend(conn)
+		}
+		closeConn(conn)
+	}
 }

@@ -151,7 +151,7 @@ func TestUploadWaitsForTheBackend(t *testing.T) {
 	}
 	t.Run("its_reset_after_our_end_is_an_error", func(t *testing.T) {
 		r := settled(t)
-		breakOff(r.dest)
+		hangUp(r.dest)
 		r.broken(t, messages.BackSide, messages.StageCopy)
 	})
 	t.Run("its_silence_is_a_stall", func(t *testing.T) {

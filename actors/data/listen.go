@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // Ports is an inclusive range of ports (PassivePorts); the zero value means
@@ -41,22 +43,14 @@ func Listen(ctx context.Context, ip netip.Addr, ports Ports) (ln *net.TCPListene
 	return ln, true, err
 }
 
-func listenOn(ctx context.Context, ip netip.Addr, port uint16) (*net.TCPListener, error) {
-	ip = ip.Unmap()
-	network := "tcp4"
-	if ip.Is6() {
-		network = "tcp6"
+func listenOn(ctx context.Context, ip netip.Addr, port uint16) (ln *net.TCPListener, err error) {
+	if port == 0 {
+		ln, err = sockets.ListenAny(ctx, ip)
+	} else {
+		ln, err = sockets.Listen(ctx, ip, port)
 	}
-	addr := netip.AddrPortFrom(ip, port)
-	lc := net.ListenConfig{KeepAlive: -1}
-	ln, err := lc.Listen(ctx, network, addr.String())
 	if err != nil {
 		return nil, fmt.Errorf("opening a data port on %s: %w", ip, err)
 	}
-	tcp, ok := ln.(*net.TCPListener)
-	if !ok {
-		_ = ln.Close()
-		return nil, fmt.Errorf("opening a data port on %s: %T is no TCP listener", ip, ln)
-	}
-	return tcp, nil
+	return ln, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // open brings up both connections. A passive backend is connected to at once,
@@ -59,14 +60,7 @@ func (c *Channel) note(side messages.Side, how string, conn *net.TCPConn) {
 func connect(ctx context.Context, leg Leg, limit time.Duration) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	d := net.Dialer{KeepAlive: -1}
-	var local netip.AddrPort
-	// A source of the other family cannot reach the peer; the system's choice can.
-	if source := leg.Source.Unmap(); source.IsValid() && source.Is4() == leg.Addr.Addr().Unmap().Is4() {
-		local = netip.AddrPortFrom(source, 0)
-		d.Control = lateBind
-	}
-	conn, err := d.DialTCP(ctx, "tcp", local, leg.Addr)
+	conn, err := sockets.Dial(ctx, leg.Source, leg.Addr, false)
 	if err != nil {
 		return nil, fmt.Errorf("connecting data connection to %s: %w", leg.Addr, err)
 	}
@@ -88,13 +82,13 @@ func (c *Channel) accept(ctx context.Context, leg Leg) (*net.TCPConn, error) {
 		if err != nil {
 			return nil, fmt.Errorf("accepting data connection on %s: %w", ln.Addr(), err)
 		}
+		breakOff(conn)
 		peer := peerOf(conn)
 		if leg.Welcome != nil && leg.Welcome(peer) {
 			return conn, nil
 		}
 		c.cfg.Log.Warn().Stringer("peer", peer).Stringer("port", ln.Addr()).
 			Msg("stranger on a data port turned away")
-		reset(conn)
 		closeConn(conn)
 	}
 }
@@ -111,12 +105,28 @@ var past = time.Unix(1, 0)
 
 func expire(conn *net.TCPConn) { _ = conn.SetDeadline(past) } // fails only on a closed one
 
-// reset makes the coming close a reset, which nobody can take for an end.
-func reset(conn *net.TCPConn) {
-	if conn != nil {
-		_ = conn.SetLinger(0)
+// A data connection is born broken: whatever closes it, from a cancelled dial
+// to the death of this process, resets it, which nobody can take for an end.
+// Only mend, before a proper end, lets a close be one.
+
+func bornBroken(_, _ string, c syscall.RawConn) error {
+	var serr error
+	if err := c.Control(func(fd uintptr) {
+		serr = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	}); err != nil {
+		return err
 	}
+	return serr
 }
+
+func boundLate(network, address string, c syscall.RawConn) error {
+	return errors.Join(bornBroken(network, address, c), lateBind(network, address, c))
+}
+
+// breakOff makes an accepted connection one that is born broken.
+func breakOff(conn *net.TCPConn) { _ = conn.SetLinger(0) } // fails only on a closed one
+
+func mend(conn *net.TCPConn) { _ = conn.SetLinger(-1) } // if that fails a reset is safer than no close
 
 func closeConn(conn *net.TCPConn) {
 	if conn != nil {

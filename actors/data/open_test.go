@@ -198,7 +198,7 @@ func TestNothingIsOpenedBeforeTheBackendAgrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	breakOff(backend)
+	hangUp(backend)
 	wantReset(t, client)
 }
 

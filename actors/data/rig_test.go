@@ -192,7 +192,7 @@ func wantReset(t testing.TB, conn *net.TCPConn) {
 	}
 }
 
-func breakOff(conn *net.TCPConn) {
+func hangUp(conn *net.TCPConn) {
 	_ = conn.SetLinger(0)
 	_ = conn.Close()
 }

@@ -86,7 +86,7 @@ func TestSlowIsNotStalled(t *testing.T) {
 		wg.Go(func() { _, _ = io.Copy(sum, io.LimitReader(dest, int64(len(content)))) })
 		if f := ch.copy(ch.front, ch.back, messages.BackSide); f != nil {
 			t.Errorf("%v at the %v, stage %v", f.err, f.side, f.stage)
-			breakOff(ch.front)
+			hangUp(ch.front)
 		}
 		over.Store(true)
 		wg.Wait()

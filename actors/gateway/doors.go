@@ -147,6 +147,7 @@ func closeSockets(sockets []messages.OpenSocket) {
 
 func bind(ctx context.Context, a address) (*net.TCPListener, error) {
 	lc := net.ListenConfig{KeepAlive: -1, Control: inherit}
+	lc.SetMultipathTCP(false)
 	ln, err := lc.Listen(ctx, a.network, net.JoinHostPort(a.host, fmt.Sprint(a.port)))
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
