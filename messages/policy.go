@@ -76,6 +76,15 @@ type ReleaseLease struct {
 	Lease LeaseID
 }
 
+// WithdrawPick says that whoever sent a PickBackend gave up waiting for the
+// answer: what was answered on that channel is taken back. It must come from
+// the same sender, after the PickBackend; the channel must not be used again,
+// and its answer, should there be one, not be believed. Without it the lease
+// of an answer that nobody reads would be held for ever.
+type WithdrawPick struct {
+	Reply chan<- BackendPicked // as in the PickBackend
+}
+
 // DescribePools asks for the present counters, for status and tests.
 type DescribePools struct {
 	Reply chan<- []PoolDescribed // capacity 1
@@ -103,4 +112,5 @@ func (PickBackend) toPolicy()     {}
 func (ReportConnected) toPolicy() {}
 func (ReportFailed) toPolicy()    {}
 func (ReleaseLease) toPolicy()    {}
+func (WithdrawPick) toPolicy()    {}
 func (DescribePools) toPolicy()   {}
