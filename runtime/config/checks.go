@@ -22,9 +22,9 @@ func (l *loader) checkSettings(s *Server, r resolved) {
 	if r.Proxy.Engine && r.Proxy.Role == RoleForward && r.SSH.Engine {
 		l.report(Error, r.at("ProxyRole"), "ProxyRole", "SSH cannot be proxied forward: write ProxyRole reverse, or SFTPEngine off")
 	}
-	if !r.Proxy.Engine && r.Settings == s.base {
+	if _, said := r.origin["ProxyEngine"]; !said {
 		if at, ok := r.origin["ProxyReverseServers"]; ok {
-			l.report(Warning, at, "ProxyReverseServers", "has no effect: ProxyEngine is off for this server")
+			l.report(Warning, at, "ProxyReverseServers", "has no effect: this server is no proxy; write ProxyEngine on")
 		}
 	}
 	l.checkSources(r)

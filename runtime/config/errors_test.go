@@ -131,6 +131,7 @@ func TestErrors(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	cases := map[string]struct{ src, gist string }{
 		"given_again":            {"TimeoutIdle 5\nTimeoutIdle 6", "the first one, in line 1, counts"},
+		"extra_argument":         {"TimeoutLogin 5 minutes", "'minutes' is not looked at"},
 		"inetd":                  {"ServerType inetd", "inetd is not supported"},
 		"unknown_class":          {"AllowForeignAddress friends", "there is no <Class friends>"},
 		"class_without_members":  {"<Class c>\n</Class>", "no From rule"},
@@ -139,7 +140,7 @@ func TestWarnings(t *testing.T) {
 		"auth_module":            {"AuthOrder mod_ldap.c", "module 'mod_ldap.c' is passed over"},
 		"global_servers_add_up":  {"<Global>\nProxyReverseServers ftp://g\n</Global>\nProxyEngine on\nProxyReverseServers ftp://o", "are added to"},
 		"discovery_port":         {"ProxyReverseServers ftp+srv://h:7", "is ignored: ports come from DNS"},
-		"servers_without_engine": {"ProxyReverseServers ftp://h", "ProxyEngine is off"},
+		"servers_without_engine": {"ProxyReverseServers ftp://h", "this server is no proxy"},
 		"allow_user_and":         {"<Limit ALL>\nAllowUser a,b\n</Limit>", "so nobody does"},
 		"log_format_unknown":     {"ExtendedLog /x ALL fancy", "there is no LogFormat 'fancy'"},
 		"same_address":           {"DefaultAddress 1.1.1.1\n<VirtualHost 1.1.1.1>\n</VirtualHost>", "belongs to the server in line 1 already"},

@@ -14,6 +14,14 @@ type target interface {
 	Settings | Server | Process | Class | LimitSection
 }
 
+// one wants one argument; more are passed over, as the peer does, but said.
+func (c *call) one() bool {
+	if len(c.args) > 1 {
+		c.warnf(c.at(1), "'%s' is not looked at: expected %s %s", c.rest(1), c.row.Name, c.row.Syntax)
+	}
+	return c.need(1)
+}
+
 // set makes an effect of a change.
 func set[T target](change func(*T)) effect {
 	switch f := any(change).(type) {
@@ -34,7 +42,7 @@ func set[T target](change func(*T)) effect {
 // flag reads on or off.
 func flag[T target](field func(*T) *bool) parser {
 	return func(c *call) effect {
-		if !c.need(1) {
+		if !c.one() {
 			return effect{}
 		}
 		v, _ := c.boolean(0)
@@ -45,7 +53,7 @@ func flag[T target](field func(*T) *bool) parser {
 // duration reads a length of time.
 func duration[T target](field func(*T) *time.Duration) parser {
 	return func(c *call) effect {
-		if !c.need(1) {
+		if !c.one() {
 			return effect{}
 		}
 		v, _ := c.duration(0)
@@ -56,7 +64,7 @@ func duration[T target](field func(*T) *time.Duration) parser {
 // number reads an integer between two bounds.
 func number[T target](low, high int, field func(*T) *int) parser {
 	return func(c *call) effect {
-		if !c.need(1) {
+		if !c.one() {
 			return effect{}
 		}
 		v, _ := c.integer(0, low, high)
@@ -78,7 +86,7 @@ func numberOrNone[T target](low, high int, field func(*T) *int) parser {
 // word reads one argument as it is.
 func word[T target](field func(*T) *string) parser {
 	return func(c *call) effect {
-		if !c.need(1) {
+		if !c.one() {
 			return effect{}
 		}
 		v := c.arg(0)
@@ -108,16 +116,17 @@ func listOf[T target](field func(*T) *[]string) parser {
 	}
 }
 
-// joined appends to a copy, because settings share their slices.
+// joined appends in place: a resolver fills settings of its own, and overlaid
+// takes care that an overlay never writes into shared ones.
 func joined[E any](list []E, more ...E) []E {
-	return append(slices.Clip(list), more...)
+	return append(list, more...)
 }
 
 // oneOf reads one of some words. gist begins the message about any other
 // word, which follows in quotes.
 func oneOf[T target, V comparable](words keywords[V], gist string, field func(*T) *V) parser {
 	return func(c *call) effect {
-		if !c.need(1) {
+		if !c.one() {
 			return effect{}
 		}
 		v, ok := words.find(c.arg(0))
@@ -172,7 +181,7 @@ func expectedOption[T target](got string, known []option[T]) string {
 // logFile reads a path or "none".
 func logFile[T target](field func(*T) *LogTarget) parser {
 	return func(c *call) effect {
-		if !c.need(1) {
+		if !c.one() {
 			return effect{}
 		}
 		v := c.logTarget(0)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,17 +45,14 @@ func pairs(field func(*Settings) *map[string]string) parser {
 	}
 }
 
-// with adds to a copy of a map, because settings share theirs. The first
-// value of a key counts.
+// with adds to a map in place, like joined. The first value of a key counts.
 func with[V any](m map[string]V, key string, value V) map[string]V {
-	if _, taken := m[key]; taken {
-		return m
-	}
-	m = maps.Clone(m)
 	if m == nil {
 		m = map[string]V{}
 	}
-	m[key] = value
+	if _, taken := m[key]; !taken {
+		m[key] = value
+	}
 	return m
 }
 

@@ -18,6 +18,7 @@ type scope struct {
 	overlays []*clientScope
 	server   *Server // main server and virtual hosts
 	client   bool    // a section that depends on the client
+	first    map[*Directive]conf.Pos
 
 	insecureAuthPerms bool // AuthFileOptions InsecurePerms was seen
 }
@@ -28,6 +29,13 @@ type clientScope struct {
 	section string // lower case
 	match   NameExpr
 }
+
+// Bounds of what one configuration may define: settings are computed for
+// every server and class.
+const (
+	maxServers = 4096
+	maxClasses = 256
+)
 
 // item is one directive, understood.
 type item struct {
@@ -63,10 +71,15 @@ func (l *loader) warnRepeated(sc *scope, it item) {
 	if it.row.many || it.row.Effect == EffectIgnored {
 		return
 	}
-	if first, again := has(sc.items, it.row.Name); again {
+	if first, again := sc.first[it.row]; again {
 		l.report(Warning, it.pos, it.row.Name,
-			fmt.Sprintf("is given again and has no effect: the first one, in line %d, counts", first.pos.Line))
+			fmt.Sprintf("is given again and has no effect: the first one, in line %d, counts", first.Line))
+		return
 	}
+	if sc.first == nil {
+		sc.first = map[*Directive]conf.Pos{}
+	}
+	sc.first[it.row] = it.pos
 }
 
 // directive understands one directive; false if nothing is to be collected.
@@ -138,6 +151,10 @@ func (l *loader) inapplicable(n conf.Node, name string) {
 }
 
 func (l *loader) virtualHost(n conf.Node) {
+	if len(l.vhosts) == maxServers {
+		l.report(Error, n.Pos, "<VirtualHost>", fmt.Sprintf("more than %d servers; split the configuration", maxServers))
+		return
+	}
 	sc := &scope{place: InVirtualHost, pos: n.Pos, server: newServer()}
 	if len(n.Args) == 0 {
 		l.report(Error, n.Pos, "<VirtualHost>", "missing parameters: expected the address or name to listen on, such as <VirtualHost 192.0.2.1>")
@@ -177,6 +194,10 @@ func (l *loader) class(n conf.Node) {
 		l.report(Error, n.Pos, "<Class>", "missing parameters: expected a name, such as <Class internal>")
 		return
 	}
+	if len(l.classes) == maxClasses {
+		l.report(Error, n.Pos, "<Class>", fmt.Sprintf("more than %d classes; a client is looked for in each of them", maxClasses))
+		return
+	}
 	c := &Class{Name: n.Args[0].Text, Pos: n.Pos}
 	for _, other := range l.classes {
 		if other.Name == c.Name {
@@ -190,7 +211,7 @@ func (l *loader) class(n conf.Node) {
 			it.effect.class(c)
 		}
 	}
-	if len(c.From) == 0 {
+	if _, written := has(sc.items, "From"); !written {
 		l.report(Warning, n.Pos, "<Class>", fmt.Sprintf("class '%s' has no From rule and therefore no members", c.Name))
 	}
 	l.classes = append(l.classes, c)
