@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/messages"
-	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // open brings up both connections. A passive backend is connected to at once,
@@ -57,16 +56,6 @@ func (c *Channel) note(side messages.Side, how string, conn *net.TCPConn) {
 	e.Msgf("%s %s data connection opened - local  : %s, remote : %s", how, side, conn.LocalAddr(), conn.RemoteAddr())
 }
 
-func connect(ctx context.Context, leg Leg, limit time.Duration) (*net.TCPConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	conn, err := sockets.Dial(ctx, leg.Source, leg.Addr, false)
-	if err != nil {
-		return nil, fmt.Errorf("connecting data connection to %s: %w", leg.Addr, err)
-	}
-	return conn, nil
-}
-
 // accept waits for the peer that the listener was opened for. Whoever else
 // comes first is turned away and costs the peer nothing (RFC 2577 §3).
 func (c *Channel) accept(ctx context.Context, leg Leg) (*net.TCPConn, error) {
@@ -104,29 +93,6 @@ func peerOf(conn *net.TCPConn) netip.Addr {
 var past = time.Unix(1, 0)
 
 func expire(conn *net.TCPConn) { _ = conn.SetDeadline(past) } // fails only on a closed one
-
-// A data connection is born broken: whatever closes it, from a cancelled dial
-// to the death of this process, resets it, which nobody can take for an end.
-// Only mend, before a proper end, lets a close be one.
-
-func bornBroken(_, _ string, c syscall.RawConn) error {
-	var serr error
-	if err := c.Control(func(fd uintptr) {
-		serr = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
-	}); err != nil {
-		return err
-	}
-	return serr
-}
-
-func boundLate(network, address string, c syscall.RawConn) error {
-	return errors.Join(bornBroken(network, address, c), lateBind(network, address, c))
-}
-
-// breakOff makes an accepted connection one that is born broken.
-func breakOff(conn *net.TCPConn) { _ = conn.SetLinger(0) } // fails only on a closed one
-
-func mend(conn *net.TCPConn) { _ = conn.SetLinger(-1) } // if that fails a reset is safer than no close
 
 func closeConn(conn *net.TCPConn) {
 	if conn != nil {

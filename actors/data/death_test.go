@@ -1,0 +1,77 @@
+package data
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/sourcegraph/conc"
+
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/mailbox"
+)
+
+// doomed tells this binary to be a gateway that is about to die: it carries
+// one transfer between the two addresses given.
+const doomed = "DATA_TEST_DOOMED"
+
+func TestDoomed(t *testing.T) {
+	if os.Getenv(doomed) == "" {
+		t.Skip("a helper of TestTheDeathOfTheGatewayIsNoEnd")
+	}
+	front, back := netip.MustParseAddrPort(os.Getenv(doomed)), netip.MustParseAddrPort(os.Getenv(doomed+"_BACK"))
+	ch := New(Config{
+		Front: Leg{Addr: front}, Back: Leg{Addr: back},
+		Pipes: newPipes(t), Tell: mailbox.New[messages.ToSession](1),
+	})
+	ch.Proceed()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var wg conc.WaitGroup
+	wg.Go(func() { _ = ch.Run(ctx) })
+	wg.Wait()
+}
+
+// A client must not take what a killed gateway leaves behind for a whole file.
+func TestTheDeathOfTheGatewayIsNoEnd(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Skip(err)
+	}
+	front, frontAddr := listener(t)
+	back, backAddr := listener(t)
+	cmd := exec.Command(self, "-test.run=^TestDoomed$")
+	cmd.Env = append(os.Environ(), doomed+"="+frontAddr.String(), doomed+"_BACK="+backAddr.String())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+
+	_ = back.SetDeadline(time.Now().Add(patience))
+	backend, err := back.AcceptTCP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Close()
+	_ = front.SetDeadline(time.Now().Add(patience))
+	client, err := front.AcceptTCP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := backend.Write([]byte("half of it")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(client, make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = client.SetDeadline(time.Now().Add(patience))
+	wantReset(t, client)
+}
