@@ -120,7 +120,7 @@ func (l *Link) dial(ctx context.Context, ep netip.AddrPort) (net.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, l.cfg.Timeout)
 		defer cancel()
 	}
-	conn, err := sockets.Dial(ctx, l.cfg.Source, ep, true)
+	conn, err := sockets.Dial(ctx, l.cfg.Source, ep, nil)
 	switch {
 	case err == nil:
 		return conn, nil

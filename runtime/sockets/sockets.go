@@ -15,19 +15,30 @@ import (
 	"syscall"
 )
 
+// Control sets options on a socket before it is connected.
+type Control func(network, address string, c syscall.RawConn) error
+
 // Dial connects to an endpoint. A source of the endpoint's family is used, one
-// of the other family is left out, as it cannot reach the endpoint. Keep-alive
-// probes are sent if asked for.
-func Dial(ctx context.Context, source netip.Addr, to netip.AddrPort, keepAlive bool) (*net.TCPConn, error) {
-	var d net.Dialer
-	if !keepAlive {
+// of the other family is left out, as it cannot reach the endpoint. With a
+// control the caller decides about the socket's options, which are then without
+// keep-alive probes.
+func Dial(ctx context.Context, source netip.Addr, to netip.AddrPort, control Control) (*net.TCPConn, error) {
+	d := net.Dialer{Control: control}
+	if control != nil {
 		d.KeepAlive = -1
 	}
 	// Without a source there must be no local address at all, not even a zero
 	// one, which would be bound.
 	if source = source.Unmap(); source.IsValid() && source.Is4() == to.Addr().Unmap().Is4() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
-		d.Control = lateBind
+		d.Control = func(network, address string, c syscall.RawConn) error {
+			if control != nil {
+				if err := control(network, address, c); err != nil {
+					return err
+				}
+			}
+			return lateBind(c)
+		}
 	}
 	conn, err := d.DialContext(ctx, "tcp", to.String())
 	if err != nil {

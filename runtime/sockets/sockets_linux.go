@@ -25,7 +25,7 @@ var portRange = sync.OnceValues(func() (low, high uint16) {
 
 // lateBind lets the system choose the source port at connect time, so that one
 // port can serve many destinations.
-func lateBind(_, _ string, c syscall.RawConn) error {
+func lateBind(c syscall.RawConn) error {
 	var serr error
 	if err := c.Control(func(fd uintptr) {
 		serr = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)

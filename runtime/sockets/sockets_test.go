@@ -32,7 +32,7 @@ func TestDial(t *testing.T) {
 			if tt.source != "" {
 				source = netip.MustParseAddr(tt.source)
 			}
-			conn, err := sockets.Dial(t.Context(), source, ln.Addr().(*net.TCPAddr).AddrPort(), true)
+			conn, err := sockets.Dial(t.Context(), source, ln.Addr().(*net.TCPAddr).AddrPort(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,7 +49,7 @@ func TestDial(t *testing.T) {
 		}
 		gone := ln.Addr().(*net.TCPAddr).AddrPort()
 		ln.Close()
-		if conn, err := sockets.Dial(t.Context(), netip.Addr{}, gone, false); err == nil {
+		if conn, err := sockets.Dial(t.Context(), netip.Addr{}, gone, nil); err == nil {
 			conn.Close()
 			t.Error("connected to a closed port")
 		}
