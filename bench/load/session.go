@@ -12,8 +12,12 @@ import (
 	"github.com/sluice-gateway/sluice/bench/reactor"
 )
 
-// doorWidth bounds how many clients of a crew log in at once.
-const doorWidth = 32
+// doorWidth bounds how many clients of a crew log in at once: a gateway that minds more is to be
+// measured, not to be kept from it.
+const doorWidth = 8
+
+// knocks is how often a client of a crew may try to get in, on average, when it is turned away.
+const knocks = 3
 
 // guest is a client that logs in and then works.
 type guest interface {
@@ -29,6 +33,7 @@ type sessions struct {
 	guests []guest
 	begun  int // guests that dialled
 	inside int // guests that are logged in
+	turned int // times that somebody was turned away
 }
 
 // prepare logs everybody in, a few at a time.
@@ -99,12 +104,22 @@ func (v *visitor) comeIn(code int, text []byte) (mine bool, err error) {
 	}
 	in, err := v.enter(code, text)
 	if err != nil {
-		return true, fmt.Errorf("log in: %w", err)
+		return true, v.knockAgain(err)
 	}
 	if in {
 		return true, v.home.arrived()
 	}
 	return true, nil
+}
+
+// knockAgain begins a login anew that went wrong, as often as patience allows.
+func (v *visitor) knockAgain(err error) error {
+	v.home.turned++
+	if v.home.turned > knocks*len(v.home.guests) {
+		return fmt.Errorf("log in: turned away %d times, the last time so: %w", v.home.turned, err)
+	}
+	v.control.hangUp()
+	return v.dial(v.home.addr)
 }
 
 // errStill is the answer of a job whose sessions should have kept quiet.

@@ -49,13 +49,17 @@ func fromPeers(spec Spec, peer string) Spec {
 }
 
 func locateSluice(ctx context.Context, binary, dir string) Spec {
-	spec := Spec{Name: Sluice, Program: binary}
-	if binary == "" {
+	spec := Spec{Name: Sluice}
+	var err error
+	if binary != "" {
+		spec.Program, err = filepath.Abs(binary) // it will be started from another folder
+	} else {
 		spec.Program = filepath.Join(dir, "sluice")
-		if err := build(ctx, spec.Program); err != nil {
-			spec.Missing = err.Error()
-			return spec
-		}
+		err = build(ctx, spec.Program)
+	}
+	if err != nil {
+		spec.Missing = err.Error()
+		return spec
 	}
 	if out, err := exec.CommandContext(ctx, spec.Program, "serve", "--help").CombinedOutput(); err != nil {
 		spec.Missing = fmt.Sprintf("%s has no command serve (%v): %s", spec.Program, err, brief(out))
