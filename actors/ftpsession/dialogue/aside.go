@@ -76,9 +76,7 @@ func (m *Machine) abortTransfer() {
 		return
 	}
 	m.do(SendAbort{})
-	if !t.finished {
-		m.breakOff()
-	}
+	m.breakOff()
 	if t.hasFinal { // its last word came already: the next one answers ABOR
 		r := t.final
 		t.hasFinal = false

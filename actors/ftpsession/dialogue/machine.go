@@ -177,9 +177,7 @@ func (m *Machine) end(reason string) {
 		return
 	}
 	if t := m.xfer; t != nil {
-		if !t.finished {
-			m.breakOff()
-		}
+		m.breakOff()
 		m.record(t)
 		m.xfer = nil
 	}

@@ -270,8 +270,10 @@ func (m *Machine) backendSilent() {
 // breakOff ends the data of a transfer as a break on both sides.
 func (m *Machine) breakOff() {
 	m.clock.settleAt, m.clock.lingerEnds = time.Time{}, time.Time{}
-	m.xfer.broken = true
-	m.do(AbortData{})
+	if t := m.xfer; !t.broken && !t.finished {
+		t.broken = true
+		m.do(AbortData{})
+	}
 }
 
 // leave ends the session with the transfer that runs, once its data is closed.
