@@ -80,8 +80,8 @@ func TestFiles(t *testing.T) {
 		t.Run("a_missing_file_is_550_and_the_session_goes_on", func(t *testing.T) {
 			c := tg.login(t)
 			d := c.Data(peers.EPSV)
-			c.Send("RETR not-there")
 			d.Open()
+			c.Send("RETR not-there")
 			c.Expect(550)
 			c.Must(257, "PWD")
 			tg.put(t, "there", body[:10])

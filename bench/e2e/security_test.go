@@ -18,7 +18,6 @@ func TestClaim05_BouncePort(t *testing.T) {
 		"PORT_to_a_private_network":         "PORT 10,0,0,1,156,64",
 		"PORT_to_a_public_address":          "PORT 192,0,2,7,156,64",
 		"PORT_below_1024":                   "PORT 127,0,0,1,0,22",
-		"PORT_to_port_zero":                 "PORT 127,0,0,1,0,0",
 		"EPRT_to_another_loopback_address":  "EPRT |1|127.0.0.2|40000|",
 		"EPRT_to_a_public_IPv6_address":     "EPRT |2|2001:db8::7|40000|",
 		"EPRT_below_1024":                   "EPRT |1|127.0.0.1|22|",
@@ -39,7 +38,7 @@ func TestClaim05_BouncePort(t *testing.T) {
 			}
 		})
 	}
-	malformed := []string{"PORT 127,0,0,1,156", "PORT 127,0,0,1,256,1", "PORT a,b,c,d,e,f", "PORT", "EPRT |1|127.0.0.1|", "EPRT"}
+	malformed := []string{"PORT 127,0,0,1,156", "PORT 127,0,0,1,0,0", "PORT 127,0,0,1,256,1", "PORT a,b,c,d,e,f", "PORT", "EPRT |1|127.0.0.1|", "EPRT"}
 	for _, line := range malformed {
 		t.Run(line+"_is_501", func(t *testing.T) {
 			t.Parallel()

@@ -173,11 +173,14 @@ func (d *Data) Reset() {
 	d.conn.Close()
 }
 
-// Begin sends a transfer command and waits for its 1xx. Passive sockets are opened right after
-// the command was sent, active ones when the server has connected.
+// Begin sends a transfer command and waits for its 1xx. Passive sockets are opened before the
+// command, as curl does, active ones when the server has connected.
 func (c *Control) Begin(mode Mode, format string, args ...any) *Data {
 	c.t.Helper()
 	d := c.Data(mode)
+	if d.dial != "" {
+		d.Open()
+	}
 	c.Send(format, args...)
 	d.Open()
 	c.Expect(150, 125)

@@ -81,7 +81,7 @@ func (c *Control) Transcript() string {
 }
 
 func (c *Control) note(direction, line string) {
-	if strings.HasPrefix(line, "PASS ") {
+	if len(line) > 5 && strings.EqualFold(line[:5], "PASS ") {
 		line = "PASS (hidden)"
 	}
 	c.mu.Lock()

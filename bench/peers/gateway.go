@@ -132,7 +132,7 @@ func (g *Gateway) Configure(config string) {
 	}
 }
 
-// Start runs the gateway and waits until every address in listeners accepts connections.
+// Start runs the gateway and waits until every address in listeners is bound.
 func (g *Gateway) Start(listeners ...string) {
 	g.t.Helper()
 	if err := g.StartErr(listeners...); err != nil {
@@ -161,7 +161,7 @@ func (g *Gateway) StartErr(listeners ...string) error {
 	}
 	g.proc = proc
 	for _, addr := range listeners {
-		if err := waitListening(addr, false, proc, startLimit); err != nil {
+		if err := waitBound(addr, proc, startLimit); err != nil {
 			return err
 		}
 	}

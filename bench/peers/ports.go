@@ -1,10 +1,13 @@
 package peers
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -78,6 +81,56 @@ func waitListening(addr string, banner bool, p *process, limit time.Duration) er
 		}
 		p.wait(20 * time.Millisecond) // paces the retries, and returns at once when it dies
 	}
+}
+
+// waitBound returns once somebody listens on addr. It does not connect where the kernel tells
+// (Linux): a connection would be a session at the gateway and move its counters.
+func waitBound(addr string, p *process, limit time.Duration) error {
+	for deadline := time.Now().Add(limit); ; {
+		bound, known := listening(addr)
+		if !known {
+			return waitListening(addr, false, p, time.Until(deadline))
+		}
+		if bound {
+			return nil
+		}
+		if p.exited() {
+			return fmt.Errorf("start %s: it ended (%v) before %s was bound; it printed:\n%s", p.name, p.err, addr, p.printed())
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("start %s: nothing listens on %s after %v; it printed:\n%s", p.name, addr, limit, p.printed())
+		}
+		p.wait(10 * time.Millisecond)
+	}
+}
+
+// listening looks addr up among the kernel's listening sockets; known is false where the kernel
+// does not tell.
+func listening(addr string) (bound, known bool) {
+	at, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return false, false
+	}
+	table, ip := "/proc/net/tcp6", at.IP.To16()
+	if four := at.IP.To4(); four != nil {
+		table, ip = "/proc/net/tcp", four
+	}
+	body, err := os.ReadFile(table)
+	if err != nil {
+		return false, false
+	}
+	// Addresses are hexadecimal 32-bit words in the machine's own byte order; 0A is LISTEN.
+	var want strings.Builder
+	for word := 0; word < len(ip); word += 4 {
+		fmt.Fprintf(&want, "%08X", binary.NativeEndian.Uint32(ip[word:]))
+	}
+	fmt.Fprintf(&want, ":%04X", at.Port)
+	for line := range strings.Lines(string(body)) {
+		if f := strings.Fields(line); len(f) > 3 && f[1] == want.String() && f[3] == "0A" {
+			return true, true
+		}
+	}
+	return false, true
 }
 
 func probe(addr string, banner bool, limit time.Duration) error {
