@@ -47,24 +47,37 @@ type Reader struct {
 func NewReader(conn net.Conn, buffers *Buffers) (*Reader, error) {
 	r := &Reader{conn: conn, buffers: buffers}
 	r.try = r.attempt
-	if sc, ok := conn.(syscall.Conn); ok {
-		raw, err := sc.SyscallConn()
-		if err != nil {
-			return nil, fmt.Errorf("reading from %s: %w", conn.RemoteAddr(), err)
-		}
-		r.raw = raw
+	var sc syscall.Conn
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		sc = c
+	case *net.UnixConn:
+		sc = c
+	default:
+		// It may have a descriptor, too, but also a Read of its own that must
+		// not be passed by, such as one that holds bytes back.
+		return r, nil
 	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("reading from %s: %w", conn.RemoteAddr(), err)
+	}
+	r.raw = raw
 	return r, nil
 }
 
-// Read waits for bytes and returns them. They are the caller's until Release
-// or the next Read. The error is io.EOF at the proper end.
+// Read waits for bytes and returns them, one at least. They are the caller's
+// until Release or the next Read. The error is io.EOF at the proper end. A
+// connection that is neither TCP nor a Unix socket holds a buffer meanwhile.
 func (r *Reader) Read() ([]byte, error) {
 	r.Release()
 	if r.raw == nil {
 		r.buf = r.buffers.get()
-		n, err := r.conn.Read(r.buf[:])
-		return r.done(n, err)
+		for {
+			if n, err := r.conn.Read(r.buf[:]); n > 0 || err != nil {
+				return r.done(n, err)
+			}
+		}
 	}
 	r.n, r.err = 0, nil
 	if err := r.raw.Read(r.try); err != nil {
