@@ -54,7 +54,7 @@ func (in *incoming) preload(keep int64) error {
 	if err != nil {
 		return err
 	}
-	defer old.Close() //nolint:errcheck // it was only read
+	defer func() { _ = old.Close() }() // it was only read
 	_, err = io.CopyN(in.file, old, keep)
 	return err
 }

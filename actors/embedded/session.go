@@ -57,8 +57,6 @@ type heard struct {
 	lost    error
 }
 
-var errControlLost = errors.New("the control connection ended")
-
 func newSession(cfg *Config, verbs map[string]verb, root *os.Root, conn *net.TCPConn) *session {
 	return &session{
 		cfg: cfg, verbs: verbs, root: root, conn: conn,
@@ -76,12 +74,13 @@ func (s *session) Run(ctx context.Context) error {
 	s.started = time.Now()
 	s.idle = time.NewTimer(s.cfg.Login)
 	ctx, stop := context.WithCancelCause(ctx)
-	defer s.abandon()    // fifth: nobody writes to the upload any more
-	defer s.kids.Wait()  // fourth: no child outlives us
-	defer s.conn.Close() // third: wakes the reader out of Read
-	defer s.dropDoor()   // second
-	defer stop(nil)      // first: breaks off a transfer
-	defer s.idle.Stop()  // owned here
+	// Read from below: tell the children, wake the reader, wait, tidy up.
+	defer s.abandon() // nobody writes to the upload any more
+	defer s.kids.Wait()
+	defer func() { _ = s.conn.Close() }()
+	defer s.dropDoor()
+	defer stop(nil)
+	defer s.idle.Stop()
 
 	r := &reader{conn: s.conn, tell: s.heard}
 	s.kids.Go(ctx, r) // ends when conn closes

@@ -51,7 +51,7 @@ func (t *transfer) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errOpening, err)
 	}
-	defer conn.Close() //nolint:errcheck // an error that matters came with the last write or CloseWrite
+	defer func() { _ = conn.Close() }() // an error that matters came with CloseWrite
 	t.opened <- struct{}{}
 	stop := context.AfterFunc(ctx, func() {
 		_ = conn.SetLinger(0)
