@@ -5,6 +5,7 @@ package frontend
 
 import (
 	"context"
+	"errors"
 	"net"
 
 	"github.com/sluice-gateway/sluice/messages"
@@ -22,8 +23,8 @@ type Reader struct {
 	name   string
 }
 
-// New returns a reader of conn for a session. It ends when the connection does
-// or is closed.
+// New returns a reader of conn for a session. It reads nothing before the first
+// nod.
 func New(conn net.Conn, buffers *readiness.Buffers, tell mailbox.Mailbox[messages.ToSession]) (*Reader, error) {
 	in, err := readiness.NewReader(conn, buffers)
 	if err != nil {
@@ -42,7 +43,9 @@ func (r *Reader) Resume() {
 	}
 }
 
-// Run reads until the connection or ctx ends.
+// Run reads until the connection ends, or until ctx does while it waits for a
+// nod or for room in the session's mailbox. Only the connection's end or its
+// close wakes it while it waits for bytes.
 func (r *Reader) Run(ctx context.Context) error {
 	defer r.in.Release()
 	for {
@@ -81,7 +84,7 @@ func (r *Reader) next() (messages.CommandReceived, error) {
 
 // ignoreEnd drops the error of a send that nobody waits for any more.
 func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil || err == mailbox.ErrGone {
+	if ctx.Err() != nil || errors.Is(err, mailbox.ErrGone) {
 		return nil
 	}
 	return err
