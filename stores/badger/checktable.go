@@ -30,6 +30,10 @@ func checkTable(path string) error {
 	if err != nil {
 		return err
 	}
+	return checkTableContent(path, content)
+}
+
+func checkTableContent(path string, content []byte) error {
 	rest, sum, ok := cutChecksum(content)
 	if !ok {
 		return damaged("%s: its end is torn", path)
