@@ -3,7 +3,9 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -58,4 +60,46 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestPrefixesNeverPanic cuts the largest example at every byte: a file that
+// is being written must give problems, not a crash.
+func TestPrefixesNeverPanic(t *testing.T) {
+	src, err := os.ReadFile("testdata/whole.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range src {
+		loadText(string(src[:i]), nil)
+	}
+}
+
+// TestLargeFilesTakeLinearTime: four times the text may take a few times as
+// long, not sixteen times.
+func TestLargeFilesTakeLinearTime(t *testing.T) {
+	for name, line := range map[string]string{
+		"options":   "ProxyOptions ShowFeatures\n",
+		"repeated":  "TimeoutIdle 5\n",
+		"servers":   "ProxyReverseServers ftp://a.example.com\n",
+		"aliases":   "UserAlias a b\n",
+		"unknown":   "Nonsense\n",
+		"joined":    "ServerAlias a \\\n",
+		"limits":    "<Limit ALL>\nDenyAll\n</Limit>\n",
+		"formats":   "LogFormat x y\n",
+		"many_args": "ServerAlias" + strings.Repeat(" a", 1000) + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			small, large := strings.Repeat(line, 200_000/len(line)), strings.Repeat(line, 800_000/len(line))
+			base := loadTime(small)
+			if took := loadTime(large); took > 10*base+time.Second {
+				t.Errorf("%v for 200 kB, %v for 800 kB", base, took)
+			}
+		})
+	}
+}
+
+func loadTime(src string) time.Duration {
+	start := time.Now()
+	loadText(src, nil)
+	return time.Since(start)
 }

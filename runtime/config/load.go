@@ -20,6 +20,13 @@ type Options struct {
 // compares with it.
 const PeerVersion = "1.3.10"
 
+// Bounds of a report: a file that is no configuration should not fill the
+// screen, nor take long to say so.
+const (
+	maxProblems    = 1000
+	maxSuggestions = 100
+)
+
 // maxFile bounds one configuration file, in bytes.
 const maxFile = 4 << 20
 
@@ -64,6 +71,7 @@ type loader struct {
 	later   []func()          // checks that need the whole file
 
 	fileOrder map[string]int // files in the order in which they were first mentioned
+	suggested int            // nearest names looked for
 }
 
 func (l *loader) run(path string) *Config {
@@ -95,6 +103,12 @@ func (l *loader) report(s Severity, at conf.Pos, directive, text string) {
 	p := Problem{Severity: s, Pos: at, Directive: directive, Text: text}
 	if l.seen[p] {
 		return
+	}
+	if len(l.out.Problems) >= maxProblems {
+		if len(l.out.Problems) > maxProblems {
+			return
+		}
+		p = Problem{Severity: Error, Pos: at, Text: "too many problems; the rest is not shown"}
 	}
 	l.seen[p] = true
 	if _, known := l.fileOrder[at.File]; !known {

@@ -17,6 +17,22 @@ func parseServerIdent(c *call) effect {
 	return set(func(s *Settings) { s.Banner.ServerIdent, s.Banner.IdentText = on, text })
 }
 
+// parseOrder reads "allow,deny" or "deny,allow"; blanks do not matter.
+func parseOrder(c *call) effect {
+	if !c.need(1) {
+		return effect{}
+	}
+	denyFirst := false
+	switch order := strings.ToLower(strings.Join(c.texts(0), "")); order {
+	case "allow,deny":
+	case "deny,allow":
+		denyFirst = true
+	default:
+		c.errorf(c.at(0), "unknown order '%s': expected allow,deny or deny,allow", c.rest(0))
+	}
+	return set(func(s *LimitSection) { s.OrderDenyAllow = denyFirst })
+}
+
 // mark reads no arguments: its presence counts.
 func mark(field func(*LimitSection) *bool) parser {
 	return func(c *call) effect {
@@ -35,7 +51,7 @@ func addressList[T target](field func(*T) *[]AddressRule) parser {
 }
 
 // pairs reads "key value" into a map.
-func pairs(field func(*Settings) *map[string]string) parser {
+func pairs[M ~map[string]string](field func(*Settings) *M) parser {
 	return func(c *call) effect {
 		if !c.exactly(2) {
 			return effect{}
@@ -46,9 +62,9 @@ func pairs(field func(*Settings) *map[string]string) parser {
 }
 
 // with adds to a map in place, like joined. The first value of a key counts.
-func with[V any](m map[string]V, key string, value V) map[string]V {
+func with[M ~map[string]V, V any](m M, key string, value V) M {
 	if m == nil {
-		m = map[string]V{}
+		m = M{}
 	}
 	if _, taken := m[key]; !taken {
 		m[key] = value

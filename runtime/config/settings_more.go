@@ -11,7 +11,7 @@ type Auth struct {
 	UserFiles           []AccountFile // AuthUserFile
 	GroupFiles          []AccountFile // AuthGroupFile
 	Order               []AuthModule  // empty = mod_auth_file alone
-	UserPasswords       map[string]string
+	UserPasswords       Hashes
 	UserAliases         map[string]string
 	AliasOnly           bool // AuthAliasOnly
 	AllowEmptyPasswords bool // default true

@@ -86,13 +86,7 @@ func (l *loader) warnRepeated(sc *scope, it item) {
 func (l *loader) directive(n conf.Node, sc *scope, place Context) (item, bool) {
 	row, known := table[strings.ToLower(n.Name)]
 	if !known {
-		text := fmt.Sprintf("unknown directive '%s'", n.Name)
-		if near := Nearest(n.Name); near != "" {
-			text += fmt.Sprintf(": did you mean %s?", near)
-		} else {
-			text += ": sluice directives lists what is known"
-		}
-		l.report(Error, n.Pos, "", text)
+		l.report(Error, n.Pos, "", fmt.Sprintf("unknown directive '%s': %s", n.Name, l.suggestion(n.Name)))
 		return item{}, false
 	}
 	if row.Contexts&place == 0 {
@@ -110,6 +104,16 @@ func (l *loader) directive(n conf.Node, sc *scope, place Context) (item, bool) {
 		e = effect{}
 	}
 	return item{row: row, pos: n.Pos, effect: e}, true
+}
+
+// suggestion tells what an unknown name may have been meant to be.
+func (l *loader) suggestion(name string) string {
+	if l.suggested++; l.suggested <= maxSuggestions {
+		if near := Nearest(name); near != "" {
+			return "did you mean " + near + "?"
+		}
+	}
+	return "sluice directives lists what is known"
 }
 
 func (l *loader) note(row *Directive, at conf.Pos) {
