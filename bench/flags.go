@@ -133,11 +133,11 @@ func (o options) plan(progress io.Writer) campaign.Plan {
 }
 
 func usage(f *flag.FlagSet, w io.Writer) {
-	fmt.Fprint(w, introduction)
+	say(w, introduction)
 	f.PrintDefaults()
 	var points strings.Builder
 	for _, p := range scenario.All() {
 		fmt.Fprintf(&points, "  %-11s %s\n", p.Name, p.Title)
 	}
-	fmt.Fprintf(w, ending, points.String(), strings.Join(target.Names(), ", "))
+	say(w, ending, points.String(), strings.Join(target.Names(), ", "))
 }

@@ -61,7 +61,7 @@ func dispatch(ctx context.Context, args []string, out, errs io.Writer) int {
 		return run(ctx, args, out, errs)
 	}
 	if err != nil {
-		fmt.Fprintf(errs, "bench: %v\n", err)
+		say(errs, "bench: %v\n", err)
 		return exitFailed
 	}
 	return exitFine
@@ -74,29 +74,32 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return exitFine
 	}
 	if err != nil {
-		fmt.Fprintf(errs, "bench: %v\n", err)
+		say(errs, "bench: %v\n", err)
 		return exitUsage
 	}
 	dir, err := os.MkdirTemp("", "sluice-bench-")
 	if err != nil {
-		fmt.Fprintf(errs, "bench: make a folder for the gateway's program: %v\n", err)
+		say(errs, "bench: make a folder for the gateway's program: %v\n", err)
 		return exitFailed
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // the system clears its folder for such things
 	plan := o.plan(errs)
 	plan.Targets = locate(ctx, o, dir, errs)
 	results, err := campaign.Run(ctx, plan)
 	code := exitFine
 	if err != nil {
-		fmt.Fprintf(errs, "bench: stopped early: %v\n", err)
+		say(errs, "bench: stopped early: %v\n", err)
 		code = exitFailed
 	}
 	if err := tell(results, o, out, errs); err != nil {
-		fmt.Fprintf(errs, "bench: %v\n", err)
+		say(errs, "bench: %v\n", err)
 		code = exitFailed
 	}
 	return max(code, verdict(results, o))
 }
+
+// say writes to a person; whoever cannot be reached is not told that either.
+func say(to io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(to, format, args...) }
 
 // locate finds the programs of the targets and says at once which are missing.
 func locate(ctx context.Context, o options, dir string, errs io.Writer) []target.Spec {
@@ -104,7 +107,7 @@ func locate(ctx context.Context, o options, dir string, errs io.Writer) []target
 	for _, name := range o.targets {
 		spec := target.Locate(ctx, name, o.sluice, dir)
 		if spec.Missing != "" {
-			fmt.Fprintf(errs, "not measured: %s: %s\n", name, spec.Missing)
+			say(errs, "not measured: %s: %s\n", name, spec.Missing)
 		}
 		specs = append(specs, spec)
 	}
@@ -112,7 +115,7 @@ func locate(ctx context.Context, o options, dir string, errs io.Writer) []target
 }
 
 func tell(r *report.Results, o options, out, errs io.Writer) error {
-	fmt.Fprintln(errs)
+	say(errs, "\n")
 	if err := r.Write(out); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
@@ -122,7 +125,7 @@ func tell(r *report.Results, o options, out, errs io.Writer) error {
 	if err := r.Save(o.json); err != nil {
 		return err
 	}
-	fmt.Fprintf(errs, "\nall values: %s\n", o.json)
+	say(errs, "\nall values: %s\n", o.json)
 	return nil
 }
 

@@ -41,17 +41,16 @@ func newSession(w *worker, fd int) *session {
 // Ready reads what the client sent and answers every whole line of it.
 func (s *session) Ready() error {
 	n, err := unix.Read(s.fd, s.in[s.held:])
-	if wire.Again(err) {
-		return nil
-	}
-	if err != nil || n == 0 {
+	switch {
+	case wire.Again(err):
+	case err != nil, n == 0:
 		s.end()
-		return nil
-	}
-	s.held += n
-	s.answer()
-	if s.over || s.held == len(s.in) {
-		s.end()
+	default:
+		s.held += n
+		s.answer()
+		if s.over || s.held == len(s.in) {
+			s.end()
+		}
 	}
 	return nil
 }

@@ -84,24 +84,27 @@ func (p Plan) rounds(ctx context.Context, r *report.Results) error {
 }
 
 func (p Plan) measure(ctx context.Context, r *report.Results, round int, point scenario.Point, t target.Spec) error {
-	fmt.Fprintf(p.Progress, "round %d of %d   %-10s  %-9s  ", round+1, p.Rounds, point.Name, t.Name)
+	p.tell("round %d of %d   %-10s  %-9s  ", round+1, p.Rounds, point.Name, t.Name)
 	bounded, stop := context.WithTimeout(ctx, limit)
 	defer stop()
 	job := cell.Job{Point: point.Name, Target: t, Scale: p.Scale, Isolated: p.Isolated, Backend: p.Backend, Chatty: p.Chatty}
 	samples, err := cell.Run(bounded, job, p.Cell...)
 	if ctx.Err() != nil {
-		fmt.Fprintln(p.Progress, "stopped")
+		p.tell("stopped\n")
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		fmt.Fprintf(p.Progress, "failed: %v\n", err)
+		p.tell("failed: %v\n", err)
 		r.Failures = append(r.Failures, report.Failure{Point: point.Name, Target: t.Name, Round: round + 1, Error: err.Error()})
 		return nil
 	}
-	fmt.Fprintln(p.Progress, told(samples))
+	p.tell("%s\n", told(samples))
 	r.Add(t.Name, samples)
 	return nil
 }
+
+// tell writes progress; a run does not end because nobody reads that.
+func (p Plan) tell(format string, args ...any) { _, _ = fmt.Fprintf(p.Progress, format, args...) }
 
 // told is a measurement in one line.
 func told(samples []measure.Sample) string {

@@ -103,11 +103,14 @@ func Main(ctx context.Context, in *os.File, out io.Writer) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	var group errgroup.Group
 	group.Go(func() error {
-		if err := reactor.UntilEOF(ctx, int(in.Fd())); err != nil {
-			return nil // ctx ended first
+		err := reactor.UntilEOF(ctx, int(in.Fd()))
+		select {
+		case <-ctx.Done(): // the measurement was done first, as it should be
+			return nil
+		default:
+			stop(errParentGone)
+			return err
 		}
-		stop(errParentGone)
-		return nil
 	})
 	var o Outcome
 	samples, err := do(ctx, job)
@@ -137,7 +140,7 @@ func do(ctx context.Context, job Job) (samples []measure.Sample, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the target: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	files, err := backend.Start(ctx, job.Backend...)
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func bringUp(name string) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	request, err := unix.NewIfreq(name)
 	if err != nil {
 		return err

@@ -118,7 +118,7 @@ func (v *visitor) knockAgain(err error) error {
 	if v.home.turned > knocks*len(v.home.guests) {
 		return fmt.Errorf("log in: turned away %d times, the last time so: %w", v.home.turned, err)
 	}
-	v.control.hangUp()
+	v.hangUp()
 	return v.dial(v.home.addr)
 }
 

@@ -2,6 +2,7 @@ package proctree
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -35,7 +36,7 @@ func TestParseStat(t *testing.T) {
 func FuzzParseStat(f *testing.F) {
 	f.Add([]byte("1 (x) S 0 1 1 0 -1 0 0 0 0 0 1 2 3 4 5"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := parseStat(b); err != nil && err != errStat {
+		if _, err := parseStat(b); err != nil && !errors.Is(err, errStat) {
 			t.Errorf("parseStat(%q): %v", b, err)
 		}
 	})

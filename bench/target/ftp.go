@@ -4,6 +4,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -16,8 +17,8 @@ import (
 
 // openFTPGateway starts a gateway that reads ProFTPD's configuration language: Sluice or ProFTPD with
 // mod_proxy, with the same directives.
-func openFTPGateway(_ context.Context, spec Spec, to backend.Addresses, dir string) (*Gateway, error) {
-	at, err := freePort()
+func openFTPGateway(ctx context.Context, spec Spec, to backend.Addresses, dir string) (*Gateway, error) {
+	at, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func openFTPGateway(_ context.Context, spec Spec, to backend.Addresses, dir stri
 	if spec.Name == ModProxy {
 		args = []string{"--nodaemon", "--quiet", "--config", path}
 	}
-	p, err := start(spec, dir, args...)
+	p, err := start(ctx, spec, dir, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -80,11 +81,12 @@ func ftpConfig(spec Spec, at, to netip.AddrPort, dir string) string {
 }
 
 // freePort asks the kernel for a port that nobody uses now.
-func freePort() (netip.AddrPort, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+func freePort(ctx context.Context) (netip.AddrPort, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
 	}
-	defer l.Close()
-	return netip.ParseAddrPort(l.Addr().String())
+	at, err := netip.ParseAddrPort(l.Addr().String())
+	return at, errors.Join(err, l.Close())
 }

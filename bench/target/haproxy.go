@@ -36,12 +36,12 @@ listen raw
 
 // openHAProxy starts HAProxy for the control port and the raw port. It knows nothing of FTP's data
 // connections, so its throughput is that of raw streams.
-func openHAProxy(_ context.Context, spec Spec, to backend.Addresses, dir string) (*Gateway, error) {
-	control, err := freePort()
+func openHAProxy(ctx context.Context, spec Spec, to backend.Addresses, dir string) (*Gateway, error) {
+	control, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := freePort()
+	raw, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func openHAProxy(_ context.Context, spec Spec, to backend.Addresses, dir string)
 	if err := os.WriteFile(path, []byte(config), 0o644); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
-	p, err := start(spec, dir, "-db", "-f", path)
+	p, err := start(ctx, spec, dir, "-db", "-f", path)
 	if err != nil {
 		return nil, err
 	}

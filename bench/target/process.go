@@ -40,14 +40,15 @@ type process struct {
 }
 
 // start runs a target's program with its output in dir/output.log.
-func start(spec Spec, dir string, args ...string) (*process, error) {
+func start(ctx context.Context, spec Spec, dir string, args ...string) (*process, error) {
 	p := &process{log: filepath.Join(dir, "output.log"), done: make(chan struct{})}
 	out, err := os.Create(p.log)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close() // the program has its own descriptor
-	p.cmd = exec.Command(spec.Program, args...)
+	// The end of ctx must not kill it: stop does that, with all its children.
+	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), spec.Program, args...)
 	p.cmd.Env = append(os.Environ(), spec.Env...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ^C is for the bench, which then stops it
@@ -88,7 +89,7 @@ func greeted(ctx context.Context, at netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
 		return err
 	}

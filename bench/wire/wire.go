@@ -63,7 +63,7 @@ func Dial(to netip.AddrPort) (int, error) {
 
 // Again reports that a socket has nothing to give or no room now.
 func Again(err error) bool {
-	return err == unix.EAGAIN || err == unix.EINTR
+	return err != nil && (errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR))
 }
 
 // Close closes fd and sets it to -1, so that a second call does nothing.
