@@ -66,7 +66,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return usageError{err}
 	})
-	root.AddCommand(newServe(), newCheck(), newDirectives(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newCheck(), newDirectives(), newVersion())
 	return root
 }
 
