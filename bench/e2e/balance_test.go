@@ -175,7 +175,7 @@ func TestHostCommand_goes_to_a_backend_that_lists_it(t *testing.T) {
 	}
 }
 
-func TestBanner(t *testing.T) {
+func TestClaim04_Banner(t *testing.T) {
 	cases := map[string]struct{ banner, want string }{
 		"of_several_lines_is_relayed_whole":          {"220-Welcome\r\n220-  to this\r\n plain line\r\n220 server\r\n", "220-Welcome\n220-  to this\n plain line\n220 server"},
 		"that_ends_in_a_bare_code_is_complete":       {"220-Welcome\r\n220\r\n", "220-Welcome\n220"},
@@ -205,7 +205,7 @@ func TestBanner(t *testing.T) {
 	})
 }
 
-func TestMalformedReplies(t *testing.T) {
+func TestClaim04_MalformedReplies(t *testing.T) {
 	for name, text := range map[string]string{"no_code": "what?\r\n", "code_out_of_range": "099 low\r\n", "no_space": "200_fine\r\n"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -37,8 +37,12 @@ func plainAbort(t *testing.T, c *peers.Control) { c.Send("ABOR") }
 // untilAborted reads replies until the one to ABOR itself and fails on a transfer reported done.
 func untilAborted(t *testing.T, c *peers.Control) {
 	t.Helper()
-	// Pure-FTPd reports a download whose data connection went away with a 150, on its own too.
 	first := c.Expect(426, 451, 425, 225, 226, 550, 150)
+	if first.Code == 150 {
+		// Pure-FTPd reports a download whose data connection went away with a 150 and no more,
+		// unless it saw the ABOR first; the gateway finds an end to it.
+		first = c.Expect(426, 451)
+	}
 	if first.Code == 225 || first.Code == 226 {
 		t.Fatalf("the broken transfer was answered %q", first)
 	}
@@ -55,7 +59,7 @@ func stillWorks(t *testing.T, tg target, c *peers.Control) {
 	c.Must(257, "PWD")
 }
 
-func TestAbort(t *testing.T) {
+func TestClaim22_Abort(t *testing.T) {
 	everyTarget(t, func(t *testing.T, tg target) {
 		tg.put(t, "big", noise(big))
 		aborts := map[string]func(*testing.T, *peers.Control){"urgent": urgentAbort}
@@ -136,7 +140,7 @@ func TestStat_in_mid_transfer(t *testing.T) {
 
 // QUIT during a transfer may end it or wait for it (RFC 959 §4.1.1 asks to wait); what it may
 // not do is to confirm a file that did not arrive, or to leave the client hanging.
-func TestQuit_in_mid_transfer(t *testing.T) {
+func TestClaim22_Quit_in_mid_transfer(t *testing.T) {
 	everyTarget(t, func(t *testing.T, tg target) {
 		tg.put(t, "big", noise(big))
 		c := tg.login(t)
@@ -171,7 +175,7 @@ func TestQuit_in_mid_transfer(t *testing.T) {
 }
 
 // A client that vanishes during a transfer must not leave a session behind it.
-func TestHangup_in_mid_transfer(t *testing.T) {
+func TestClaim22_Hangup_in_mid_transfer(t *testing.T) {
 	everyTarget(t, func(t *testing.T, tg target) {
 		tg.put(t, "big", noise(big))
 		c := tg.login(t)
