@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/sluice-gateway/sluice/messages"
@@ -51,12 +52,12 @@ func (l *Link) Run(ctx context.Context) error {
 		return l.say(ctx, messages.BackendUnreachable{Attempt: l.cfg.Attempt, Err: err})
 	}
 	defer in.Release()
-	err = l.say(ctx, messages.BackendConnected{
+	connected := messages.BackendConnected{
 		Attempt: l.cfg.Attempt, Conn: conn,
 		Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr()),
-	})
-	if err != nil || ctx.Err() != nil {
-		return err
+	}
+	if l.cfg.Tell.Send(ctx, connected) != nil {
+		return nil // the session ended, and with it the use of a connection
 	}
 	return l.say(ctx, messages.BackendLost{Attempt: l.cfg.Attempt, Err: l.read(ctx, in)})
 }
@@ -124,8 +125,8 @@ func (l *Link) dial(ctx context.Context, ep netip.AddrPort) (net.Conn, error) {
 	switch {
 	case err == nil:
 		return conn, nil
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("timed out connecting to %s after %v", ep, l.cfg.Timeout)
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded): // either may be the first to notice
+		return nil, fmt.Errorf("timed out connecting to %s after %v: %w", ep, l.cfg.Timeout, os.ErrDeadlineExceeded)
 	}
 	return nil, fmt.Errorf("connecting to %s: %w", ep, err)
 }
