@@ -102,10 +102,11 @@ func (b Mailbox[M]) Tell(m M, within time.Duration) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	if err := b.Send(ctx, m); err != nil {
+	err := b.Send(ctx, m)
+	if err != nil && !errors.Is(err, ErrGone) {
 		return fmt.Errorf("no room in mailbox within %v: %w", within, err)
 	}
-	return nil
+	return err
 }
 
 // Ask sends the message that build makes around a reply channel and waits for

@@ -9,6 +9,7 @@ package supervise
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -16,6 +17,10 @@ import (
 	"github.com/sourcegraph/conc"
 	"github.com/sourcegraph/conc/panics"
 )
+
+// errVanished is the exit reason of an actor that ended its goroutine by
+// runtime.Goexit: a parent must hear of that end, too.
+var errVanished = errors.New("the actor's goroutine ended without returning")
 
 // Actor is one goroutine's life: Run returns when it ends, nil for a proper
 // end. String names it in logs and crash reports.
@@ -87,11 +92,14 @@ func NewGroup(capacity int) *Group {
 // already in Wait.
 func (g *Group) Go(ctx context.Context, a Actor) {
 	g.wg.Go(func() {
-		exit := Exit{a, call(ctx, a)}
-		select {
-		case g.exits <- exit:
-		case <-g.waiting:
-		}
+		exit := Exit{a, errVanished}
+		defer func() { // even if the goroutine is ended from within
+			select {
+			case g.exits <- exit:
+			case <-g.waiting:
+			}
+		}()
+		exit.Err = call(ctx, a)
 	})
 }
 

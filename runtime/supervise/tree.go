@@ -58,8 +58,8 @@ type Options struct {
 	Observe func(Event) // called from the children's goroutines
 }
 
-// Tree starts its children in order and stops them in the reverse order, each
-// with its own deadline. When a permanent child spends its failure budget the
+// Tree starts its children in order, without waiting for one to be ready, and
+// stops them in the reverse order, each with its own deadline. When a permanent child spends its failure budget the
 // whole tree stops and Run returns that child's error.
 type Tree struct {
 	name     string
@@ -164,6 +164,7 @@ func (n *node) keepAlive(failed chan<- error) {
 		}
 		n.observe(Restarting, err, pause)
 		if !n.rest(pause) {
+			n.observe(Ended, nil, 0)
 			return
 		}
 	}
