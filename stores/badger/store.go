@@ -125,7 +125,7 @@ func readAll(db *badger.DB) error {
 // guarded makes a panic inside Badger an error, which counts as damage.
 func guarded(f func() error) (err error) {
 	if r := panics.Try(func() { err = f() }); r != nil {
-		return &Damage{Err: fmt.Errorf("badger panicked: %w", r.AsError())}
+		return &Damage{Err: fmt.Errorf("reading the store panicked: %w", r.AsError())}
 	}
 	return err
 }
