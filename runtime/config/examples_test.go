@@ -89,11 +89,16 @@ func TestLargeFilesTakeLinearTime(t *testing.T) {
 		"many_args": "ServerAlias" + strings.Repeat(" a", 1000) + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			small, large := strings.Repeat(line, 200_000/len(line)), strings.Repeat(line, 800_000/len(line))
-			base := loadTime(small)
-			if took := loadTime(large); took > 10*base+time.Second {
-				t.Errorf("%v for 200 kB, %v for 800 kB", base, took)
+			small, large := strings.Repeat(line, 50_000/len(line)), strings.Repeat(line, 200_000/len(line))
+			// A busy machine may disturb a measurement, but not all of them.
+			var base, took time.Duration
+			for range 5 {
+				base, took = loadTime(small), loadTime(large)
+				if took <= 10*base+200*time.Millisecond {
+					return
+				}
 			}
+			t.Errorf("%v for 50 kB, %v for 200 kB", base, took)
 		})
 	}
 }

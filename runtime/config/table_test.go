@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -123,11 +124,15 @@ func TestNoDirectivePanics(t *testing.T) {
 		if d.Effect == EffectIgnored {
 			continue // their arguments are not looked at
 		}
+		var lines strings.Builder
 		for _, a := range odd {
 			for n := range 5 {
-				line := d.Name + strings.Repeat(" "+a, n)
-				loadText(line+"\n<Class c>\n"+line+"\n</Class>\n<Limit ALL>\n"+line+"\n</Limit>\n", nil)
+				lines.WriteString(d.Name + strings.Repeat(" "+a, n) + "\n")
 			}
+		}
+		for _, place := range []string{"%s", "<Global>\n%s</Global>", "<Class c>\n%s</Class>", "<Limit ALL>\n%s</Limit>",
+			"<VirtualHost a>\n%s</VirtualHost>", "<IfUser u>\n%s</IfUser>"} {
+			loadText(fmt.Sprintf(place, lines.String()), nil)
 		}
 	}
 }
