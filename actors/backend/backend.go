@@ -12,6 +12,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/sourcegraph/conc"
+
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
@@ -39,7 +41,7 @@ func (l *Link) String() string { return fmt.Sprintf("backend link %d", l.cfg.Att
 
 // Run connects and reads until the connection or ctx ends.
 func (l *Link) Run(ctx context.Context) error {
-	conn, err := l.connect(ctx)
+	conn, err := l.connectAside(ctx)
 	if err != nil {
 		return l.say(ctx, messages.BackendUnreachable{Attempt: l.cfg.Attempt, Err: err})
 	}
@@ -94,6 +96,17 @@ func (l *Link) say(ctx context.Context, m messages.ToSession) error {
 		return nil
 	}
 	return err
+}
+
+// connectAside connects on a goroutine that ends with it: a dial needs a deep
+// stack, and the one of this actor should stay small for its long wait.
+//
+//go:noinline
+func (l *Link) connectAside(ctx context.Context) (conn net.Conn, err error) {
+	var wg conc.WaitGroup
+	wg.Go(func() { conn, err = l.connect(ctx) }) // bounded by the endpoints' timeouts and ctx
+	wg.Wait()
+	return conn, err
 }
 
 // connect tries the endpoints in order.

@@ -91,32 +91,60 @@ func (s *Session) Run(ctx context.Context) error {
 		return err
 	}
 	for !s.mind.Ended() {
-		var ev messages.ToSession
-		select {
-		case ev = <-s.inbox.C():
-		case ev = <-s.picks:
-			s.pickBy = time.Time{}
-		case ev = <-s.logins:
-		case <-s.timer.C:
-			s.armed = time.Time{}
-			ev = s.timeReached()
-		case exit := <-s.kids.Exits():
-			if exit.Err != nil {
-				s.goodbye("Internal error, closing control connection")
-				return exit.Err
-			}
-			continue
-		case <-ctx.Done():
-			s.goodbye("Service is shutting down, closing control connection")
-			s.reason = errShutDown.Error()
-			return nil
+		ev, err := s.wait(ctx)
+		if ev == nil {
+			return err
 		}
 		s.handle(ctx, ev)
 	}
 	return nil
 }
 
+// wait returns the next event; none means that the session is over. It stands
+// apart from Run because this is where sessions spend their lives: what an idle
+// one keeps on its stack decides how small that stack can be.
+//
+//go:noinline
+func (s *Session) wait(ctx context.Context) (messages.ToSession, error) {
+	for {
+		select {
+		case ev := <-s.inbox.C():
+			return ev, nil
+		case p := <-s.picks:
+			s.pickBy = time.Time{}
+			return p, nil
+		case l := <-s.logins:
+			return l, nil
+		case <-s.timer.C:
+			s.armed = time.Time{}
+			return s.timeReached(), nil
+		case exit := <-s.kids.Exits():
+			if exit.Err != nil {
+				return nil, s.childCrashed(exit)
+			}
+		case <-ctx.Done():
+			return nil, s.shutDown()
+		}
+	}
+}
+
+//go:noinline
+func (s *Session) childCrashed(exit supervise.Exit) error {
+	s.reason = exit.Err.Error()
+	s.goodbye("Internal error, closing control connection")
+	return exit.Err
+}
+
+//go:noinline
+func (s *Session) shutDown() error {
+	s.reason = errShutDown.Error()
+	s.goodbye("Service is shutting down, closing control connection")
+	return nil
+}
+
 // open starts the reader and the dialogue.
+//
+//go:noinline
 func (s *Session) open(ctx context.Context) error {
 	front, err := frontend.New(s.conn, s.setup.Services.Buffers, s.inbox)
 	if err != nil {
@@ -137,6 +165,8 @@ func (s *Session) open(ctx context.Context) error {
 }
 
 // handle feeds one event to the dialogue, and what comes of it at once.
+//
+//go:noinline
 func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
 	if c, ok := ev.(messages.BackendConnected); ok {
 		s.back.take(c, &s.setup.Services.scratch)

@@ -15,7 +15,6 @@ import (
 	"sync"
 
 	"github.com/sourcegraph/conc"
-	"github.com/sourcegraph/conc/panics"
 )
 
 // errVanished is the exit reason of an actor that ended its goroutine by
@@ -47,23 +46,15 @@ func (c *Crash) Error() string { return fmt.Sprintf("actor %s crashed: %v", c.Ac
 // Unwrap gives the panic's own error, if it was one.
 func (c *Crash) Unwrap() error { return c.Err }
 
-// call runs an actor and makes a panic its exit reason.
+// call runs an actor and makes a panic its exit reason. It is one frame and no
+// more, since every parked actor keeps it on its stack.
 func call(ctx context.Context, a Actor) (err error) {
-	var catcher panics.Catcher
-	var stack []byte
-	catcher.Try(func() {
-		defer func() {
-			if v := recover(); v != nil {
-				stack = debug.Stack()
-				panic(v)
-			}
-		}()
-		err = a.Run(ctx)
-	})
-	if r := catcher.Recovered(); r != nil {
-		return &Crash{Actor: a.String(), Err: asError(r.Value), Stack: stack}
-	}
-	return err
+	defer func() {
+		if v := recover(); v != nil {
+			err = &Crash{Actor: a.String(), Err: asError(v), Stack: debug.Stack()}
+		}
+	}()
+	return a.Run(ctx)
 }
 
 func asError(v any) error {
