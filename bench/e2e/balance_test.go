@@ -211,7 +211,13 @@ func TestClaim04_MalformedReplies(t *testing.T) {
 			t.Parallel()
 			c, _ := oddBackend(t, peers.Script{On: handlers{"NOOP": func(v *peers.Visit) { v.Reply("%s", text) }}})
 			c.Send("NOOP")
-			c.ExpectLine("500 NOOP: Invalid argument")
+			// What follows cannot be told apart any more: either this command fails alone, as at the
+			// peer, or the session ends with a word. The garbage itself is never passed on.
+			if r := c.Expect(500, 421); r.Code == 500 && r.String() != "500 NOOP: Invalid argument" {
+				t.Fatalf("got %q", r)
+			} else if r.Code == 421 {
+				c.ExpectClosed(5 * time.Second)
+			}
 		})
 	}
 	t.Run("a_line_without_end_is_cut_off", func(t *testing.T) {

@@ -16,10 +16,17 @@ type handlers = map[string]func(*peers.Visit)
 // oddBackend runs a gateway before a scripted backend and logs in.
 func oddBackend(t *testing.T, script peers.Script, extra ...string) (*peers.Control, *peers.Scripted) {
 	t.Helper()
+	_, s, addr := oddGateway(t, script, extra...)
+	return peers.Dial(t, addr).Login("bob", "x"), s
+}
+
+// oddGateway runs a gateway before a scripted backend, for several sessions.
+func oddGateway(t *testing.T, script peers.Script, extra ...string) (*peers.Gateway, *peers.Scripted, string) {
+	t.Helper()
 	peers.RequireGateway(t)
 	s := peers.StartScripted(t, script)
-	_, addr := startGateway(t, []string{s.URL()}, extra...)
-	return peers.Dial(t, addr).Login("bob", "x"), s
+	g, addr := startGateway(t, []string{s.URL()}, extra...)
+	return g, s, addr
 }
 
 // sendHalf begins a download and sends half of what was asked for.

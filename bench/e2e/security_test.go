@@ -24,15 +24,16 @@ func TestClaim05_BouncePort(t *testing.T) {
 		"EPRT_below_1024":                   "EPRT |1|127.0.0.1|22|",
 		"EPRT_to_another_address_as_mapped": "EPRT |2|::ffff:127.0.0.2|40000|",
 	}
+	_, s, addr := oddGateway(t, peers.Script{})
 	for name, line := range lines {
 		t.Run(name+"_is_refused", func(t *testing.T) {
-			t.Parallel()
-			c, s := oddBackend(t, peers.Script{})
+			c := peers.Dial(t, addr).Login("bob", "x")
+			before := len(s.Events())
 			verb, _, _ := strings.Cut(line, " ")
 			c.Send("%s", line)
 			c.ExpectLine("500 Illegal " + verb + " command")
 			c.Must(257, "PWD")
-			for _, e := range s.Events() {
+			for _, e := range s.Events()[before:] {
 				if strings.HasPrefix(e.Text, "PORT") || strings.HasPrefix(e.Text, "EPRT") {
 					t.Errorf("the backend was told %q", e.Text)
 				}
@@ -42,15 +43,13 @@ func TestClaim05_BouncePort(t *testing.T) {
 	malformed := []string{"PORT 127,0,0,1,156", "PORT 127,0,0,1,0,0", "PORT 127,0,0,1,256,1", "PORT a,b,c,d,e,f", "PORT", "EPRT |1|127.0.0.1|", "EPRT"}
 	for _, line := range malformed {
 		t.Run(line+"_is_501", func(t *testing.T) {
-			t.Parallel()
-			c, _ := oddBackend(t, peers.Script{})
+			c := peers.Dial(t, addr).Login("bob", "x")
 			c.Must(501, "%s", line)
 			c.Must(257, "PWD")
 		})
 	}
 	t.Run("an_unknown_family_is_522", func(t *testing.T) {
-		t.Parallel()
-		c, _ := oddBackend(t, peers.Script{})
+		c := peers.Dial(t, addr).Login("bob", "x")
 		c.Send("EPRT |9|127.0.0.1|40000|")
 		c.ExpectLine("522 Network protocol not supported, use (1,2)")
 	})
@@ -104,10 +103,10 @@ func TestClaim03_ControlCharacters(t *testing.T) {
 		"a_NUL_in_an_unknown_verb":  "WIBBLE \x00DELE victim",
 		"a_CR_at_the_end_of_a_path": "CWD a\r",
 	}
+	_, s, addr := oddGateway(t, peers.Script{Files: map[string][]byte{"f": []byte("x")}})
 	for name, line := range lines {
 		t.Run(name+"_never_reaches_the_backend", func(t *testing.T) {
-			t.Parallel()
-			c, s := oddBackend(t, peers.Script{Files: map[string][]byte{"f": []byte("x")}})
+			c := peers.Dial(t, addr).Login("bob", "x")
 			before := len(s.Events())
 			c.SendRaw(line + "\r\n")
 			if r := c.Reply(); r.Code < 500 {
@@ -119,21 +118,19 @@ func TestClaim03_ControlCharacters(t *testing.T) {
 					t.Errorf("the backend saw %q", e.Text)
 				}
 			}
+			c.Must(221, "QUIT")
 		})
 	}
 	for name, line := range map[string]string{"a_CR": "USER bob\rDELE victim", "a_NUL": "USER bob\x00"} {
 		t.Run(name+"_in_a_user_name_never_reaches_the_backend", func(t *testing.T) {
-			t.Parallel()
-			peers.RequireGateway(t)
-			s := peers.StartScripted(t, peers.Script{})
-			_, addr := startGateway(t, []string{s.URL()})
+			before := len(s.Events())
 			c := peers.Dial(t, addr)
 			c.Expect(220)
 			c.SendRaw(line + "\r\n")
 			if r := c.Reply(); r.Code < 500 {
 				t.Errorf("it was answered %q", r)
 			}
-			for _, e := range s.Events() {
+			for _, e := range s.Events()[before:] {
 				if strings.HasPrefix(e.Text, "USER") || strings.Contains(e.Text, "DELE") {
 					t.Errorf("the backend saw %q", e.Text)
 				}
@@ -144,12 +141,10 @@ func TestClaim03_ControlCharacters(t *testing.T) {
 
 // A web browser tricked into speaking to an FTP port must not get its lines run.
 func TestClaim10_HTTP(t *testing.T) {
+	_, s, addr := oddGateway(t, peers.Script{})
 	for _, request := range []string{"GET / HTTP/1.1", "POST /x HTTP/1.1", "HEAD / HTTP/1.0", "OPTIONS * HTTP/1.1"} {
 		t.Run(request[:4], func(t *testing.T) {
-			t.Parallel()
-			peers.RequireGateway(t)
-			s := peers.StartScripted(t, peers.Script{})
-			_, addr := startGateway(t, []string{s.URL()})
+			before := len(s.Events())
 			c := peers.Dial(t, addr)
 			c.Expect(220)
 			c.SendRaw(request + "\r\nHost: x\r\n\r\nUSER bob\r\nPASS x\r\nDELE victim\r\n")
@@ -165,7 +160,7 @@ func TestClaim10_HTTP(t *testing.T) {
 					t.Fatalf("answered %q", r)
 				}
 			}
-			for _, e := range s.Events() {
+			for _, e := range s.Events()[before:] {
 				if e.What == "line" && e.Text != "FEAT" && e.Text != "QUIT" {
 					t.Errorf("the backend saw %q", e.Text)
 				}
