@@ -73,9 +73,10 @@ func (f demoFlags) run(ctx context.Context, out, errs io.Writer) (err error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal is deadly
+	context.AfterFunc(ctx, stop)   // a second signal is deadly
+	signal.Ignore(syscall.SIGPIPE) // output that nobody reads is no reason to leave files behind
 
 	p := &printer{out: out}
 	port, err := demoPort(ctx, p, f.port, f.portChosen)
@@ -99,7 +100,10 @@ func (f demoFlags) run(ctx context.Context, out, errs io.Writer) (err error) {
 		ctx, cancel = context.WithTimeout(ctx, f.lifetime)
 		defer cancel()
 	}
-	return errors.Join(d.run(ctx), p.err)
+	if err := d.run(ctx); err != nil {
+		return err
+	}
+	return p.err
 }
 
 // tidy removes everything, unless it is to be kept.
@@ -172,6 +176,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 			}
 		},
 	})
+	if err != nil && ctx.Err() != nil {
+		return nil // stopped before it began
+	}
 	if err != nil {
 		return fmt.Errorf("starting the gateway: %w", err)
 	}
