@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sourcegraph/conc"
 	"golang.org/x/sys/unix"
@@ -211,7 +212,7 @@ func TestWithoutPipes(t *testing.T) {
 		if p, err := ch.cfg.Pipes.stock.take(); err == nil {
 			t.Fatalf("the system still gave %+v", p)
 		}
-		wantCopied(t, ch, source, dest)
+		wantRelayed(t, ch, source, dest)
 	})
 	t.Run("no_splice", func(t *testing.T) {
 		for _, err := range []error{unix.ENOSYS, unix.EINVAL, unix.EPERM} {
@@ -242,14 +243,14 @@ func TestWithoutPipes(t *testing.T) {
 			t.Fatal(err)
 		}
 		ch.cfg.Pipes.stock.give(&pipe{r: r, w: fd, size: pipeSize}, true) // poses as a pipe
-		wantCopied(t, ch, source, dest)
+		wantRelayed(t, ch, source, dest)
 		if !ch.cfg.Pipes.copyOnly.Load() {
 			t.Error("the next transfer would try again")
 		}
 	})
 }
 
-func wantCopied(t *testing.T, ch *Channel, source, dest *net.TCPConn) {
+func wantRelayed(t *testing.T, ch *Channel, source, dest *net.TCPConn) {
 	t.Helper()
 	content := noise(6, 300_000)
 	got := make([]byte, len(content))
@@ -267,5 +268,29 @@ func wantCopied(t *testing.T, ch *Channel, source, dest *net.TCPConn) {
 	wg.Wait()
 	if ch.bytes != int64(len(content)) {
 		t.Errorf("%d bytes were counted", ch.bytes)
+	}
+}
+
+// A destination that takes nothing leaves the pipe of its transfer full.
+func TestWhatABreakLeavesReachesNobody(t *testing.T) {
+	shared := newPipes(t)
+	for range 3 {
+		ch, source, _ := copying(t, 50*time.Millisecond, func(c *Config) { c.Pipes = shared })
+		var wg conc.WaitGroup
+		wg.Go(func() {
+			for {
+				if _, err := source.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		})
+		if f := ch.copy(ch.front, ch.back, messages.BackSide); f == nil || f.stage != messages.StageStall {
+			t.Errorf("got %+v, want a stall", f)
+		}
+		ch.back.Close()
+		ch.front.Close()
+		wg.Wait()
+		ch, source, dest := copying(t, patience, func(c *Config) { c.Pipes = shared })
+		wantRelayed(t, ch, source, dest)
 	}
 }
