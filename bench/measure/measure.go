@@ -47,6 +47,7 @@ func All() []Metric {
 		{ID: "long_first", Point: "long", Title: "long run of 1 KiB RETRs, first block", Unit: "/s"},
 		{ID: "long_last", Point: "long", Title: "long run of 1 KiB RETRs, last block", Unit: "/s"},
 		{ID: "long_level", Point: "long", Title: "long run, last block over first", Unit: "×"},
+		{ID: "long_slowest", Point: "long", Title: "long run, slowest block over first", Unit: "×"},
 		{ID: "idle", Point: "idle", Title: "memory per idle session (PSS)", Unit: "KiB", Less: true},
 	}
 }
@@ -83,4 +84,13 @@ func Level(blocks []float64) float64 {
 		return math.NaN()
 	}
 	return blocks[len(blocks)-1] / blocks[0]
+}
+
+// Slowest is the slowest block's rate over the first's. A run can be level from end to end and still
+// have stood still in its middle: ports that wait out TIME_WAIT are scarce for a minute, then come back.
+func Slowest(blocks []float64) float64 {
+	if len(blocks) < 2 || !(blocks[0] > 0) {
+		return math.NaN()
+	}
+	return slices.Min(blocks) / blocks[0]
 }

@@ -58,18 +58,23 @@ func TestAdvantage(t *testing.T) {
 
 func TestLevel(t *testing.T) {
 	cases := map[string]struct {
-		blocks []float64
-		want   float64
+		blocks        []float64
+		want, slowest float64
 	}{
-		"a steady run is level":       {[]float64{100, 90, 100}, 1},
-		"a run that sinks is not":     {[]float64{100, 80, 50}, 0.5},
-		"one block says nothing":      {[]float64{100}, math.NaN()},
-		"nor does a start at nothing": {[]float64{0, 100}, math.NaN()},
+		"a steady run is level":                {[]float64{100, 90, 100}, 1, 0.9},
+		"a run that sinks is not":              {[]float64{100, 80, 50}, 0.5, 0.5},
+		"a stall in the middle is found too":   {[]float64{100, 5, 110}, 1.1, 0.05},
+		"a run that gains is slowest at first": {[]float64{100, 120, 110}, 1.1, 1},
+		"one block says nothing":               {[]float64{100}, math.NaN(), math.NaN()},
+		"nor does a start at nothing":          {[]float64{0, 100}, math.NaN(), math.NaN()},
 	}
 	for claim, c := range cases {
 		t.Run(claim, func(t *testing.T) {
 			if got := Level(c.blocks); !same(got, c.want) {
-				t.Errorf("got %v, want %v", got, c.want)
+				t.Errorf("level %v, want %v", got, c.want)
+			}
+			if got := Slowest(c.blocks); !same(got, c.slowest) {
+				t.Errorf("slowest %v, want %v", got, c.slowest)
 			}
 		})
 	}

@@ -27,6 +27,7 @@ func Goals() []Goal {
 	}
 	return append(goals,
 		Goal{Metric: "long_level", Bound: 0.9},
+		Goal{Metric: "long_slowest", Bound: 0.5}, // wide enough for a machine's moods, too narrow for a stall
 		Goal{Metric: "idle", Bound: 32},
 	)
 }

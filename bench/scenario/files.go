@@ -101,6 +101,7 @@ func long() Point {
 				{Metric: "long_first", Value: t.Blocks[0]},
 				{Metric: "long_last", Value: t.Blocks[len(t.Blocks)-1]},
 				{Metric: "long_level", Value: measure.Level(t.Blocks), Series: t.Blocks},
+				{Metric: "long_slowest", Value: measure.Slowest(t.Blocks)},
 			}, nil
 		},
 	}
