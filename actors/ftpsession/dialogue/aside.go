@@ -44,7 +44,7 @@ func (m *Machine) asideReply(r ftp.Reply) {
 
 // asidesLeft waits for answers that a backend gives only after its transfer.
 func (m *Machine) asidesLeft(n int) {
-	m.shown = true
+	m.shown, m.late.behind = true, true
 	m.await = func(m *Machine, r ftp.Reply) {
 		if n > 1 {
 			m.tell(r)
@@ -77,12 +77,11 @@ func (m *Machine) abortTransfer() {
 	}
 	m.do(SendAbort{})
 	m.breakOff()
-	if t.hasFinal { // its last word came already: the next one answers ABOR
-		r := t.final
-		t.hasFinal = false
-		m.abortReply(r)
-	}
 	m.linger()
+	if t.hasFinal { // its last word came already: the next one answers ABOR
+		t.hasFinal = false
+		m.abortAnswer(t.final)
+	}
 }
 
 // abortReply takes the backend's replies after ABOR.
@@ -92,6 +91,12 @@ func (m *Machine) abortReply(r ftp.Reply) {
 		m.asideReply(r)
 		return
 	}
+	m.abortAnswer(r)
+}
+
+// abortAnswer gives the client the next of its two replies.
+func (m *Machine) abortAnswer(r ftp.Reply) {
+	t := m.xfer
 	t.abort.replies++
 	if t.abort.replies == 1 && !r.Negative() {
 		r = ftp.TransferAborted()
@@ -115,6 +120,7 @@ func (m *Machine) abortTimedOut() {
 	t := m.xfer
 	for ; t.abort.replies < 2; t.abort.replies++ {
 		m.late.missing++
+		m.late.abort = true
 		if t.abort.replies == 0 {
 			m.tell(ftp.TransferAborted())
 		} else {

@@ -63,6 +63,15 @@ func TestAsides(t *testing.T) {
 			data finished front aborted
 			record RETR f I false
 			>C 500 RETR: Connection timed out`},
+		{"nor_is_it_before_1xx", nil, retr + `
+			C: NOOP
+			>B NOOP
+			B: 200 ok
+			>C 200 ok
+			B: 550 no
+			abort data
+			data finished back aborted
+			>C 550 no`},
 		{"a_reply_nobody_asked_for_is_dropped", nil, retr + went + `
 			B: 226 done
 			B: 226 done
@@ -223,6 +232,19 @@ func TestAbort(t *testing.T) {
 			B: 200 ok
 			>C 200 ok
 			>B STAT`},
+		{"after_a_refusal_while_NOOP_is_due", nil, retr + `
+			C: NOOP
+			>B NOOP
+			B: 530 no
+			abort data
+			C: ABOR
+			>B urgent ABOR
+			>C 530 no
+			data finished back aborted
+			B: 200 ok
+			>C 200 ok
+			B: 226 nothing to abort
+			>C 226 nothing to abort`},
 		{"a_second_one_is_answered_too", nil, retr + went + begun + `
 			C: ABOR
 			data finished back aborted
@@ -316,6 +338,57 @@ func TestLateReplies(t *testing.T) {
 			>C 500 RETR: Connection timed out
 			C: CWD x
 			>B CWD x
+			B: 250 there
+			>C 250 there`},
+		{"of_an_ABOR_that_is_not_understood", nil, retr + `
+			C: ABOR
+			>B urgent ABOR
+			abort data
+			data finished back aborted
+			wait 3s
+			>C 426 Transfer aborted. Data connection closed
+			>C 226 Abort successful
+			C: PWD
+			>B PWD
+			B: 150 here             # all of it late
+			B: 426 cut
+			B: 502 no ABOR
+			B: 257 "/"
+			>C 257 "/"`},
+		{"of_an_ABOR_in_front_of_a_preliminary_one", nil, retr + went + `
+			C: ABOR
+			>B urgent ABOR
+			abort data
+			data finished back aborted
+			B: 426 cut
+			>C 426 cut
+			wait 3s
+			>C 226 Abort successful
+			record RETR f I false
+			C: SITE WAIT
+			>B SITE WAIT
+			B: 226 aborted
+			B: 120 moment           # a final reply is not followed by that
+			>C 120 moment
+			B: 250 done
+			>C 250 done`},
+		{"behind_the_answer_to_NOOP", nil, retr + went + `
+			C: NOOP
+			>B NOOP
+			C: ABOR
+			>B urgent ABOR
+			abort data
+			C: CWD x
+			data finished back aborted
+			wait 3s
+			>C 426 Transfer aborted. Data connection closed
+			>C 226 Abort successful
+			record RETR f I false
+			B: 200 ok
+			>C 200 ok
+			>B CWD x
+			B: 426 cut
+			B: 226 aborted
 			B: 250 there
 			>C 250 there`},
 		{"loss_in_doubt", nil, silent + `

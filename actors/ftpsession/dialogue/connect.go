@@ -173,7 +173,8 @@ func (m *Machine) replyReceived(r ftp.Reply) {
 	case m.await == nil:
 		m.unsolicited(r)
 	case r.Preliminary():
-		if m.shown {
+		m.settleDoubt() // no final reply precedes a preliminary one of the same command
+		if m.shown && m.late.missing == 0 {
 			m.tell(r)
 		}
 	default:

@@ -12,20 +12,31 @@ import (
 // answer CWD as well as STOR), but a backend that owes two replies will soon
 // send the second. So a doubtful reply waits that long, then counts.
 type late struct {
-	missing int // last words that we stopped waiting for
+	missing int  // last words that we stopped waiting for
+	abort   bool // the answer to an ABOR is among them
+	behind  bool // they may come after the one that is awaited
 	doubt   ftp.Reply
 	doubts  bool // doubt is held back
 }
 
 // came notes a reply that arrived while nothing was asked.
 func (l *late) came(r ftp.Reply) {
-	if l.missing > 0 && endsTransfer(r) {
+	if l.missing > 0 && l.mayBe(r) {
 		l.missing--
 	}
 }
 
-// sortOut finds the reply to what was asked.
-func (m *Machine) sortOut(r ftp.Reply) {
+// mayBe reports whether a reply can be one of the missing.
+func (l *late) mayBe(r ftp.Reply) bool {
+	switch r.Code {
+	case 500, 501, 502, 503: // what is said to an ABOR that is not understood
+		return l.abort
+	}
+	return endsTransfer(r)
+}
+
+// settleDoubt drops the reply in doubt: what came after it shows it as late.
+func (m *Machine) settleDoubt() {
 	l := &m.late
 	if l.doubts {
 		m.do(Note{Level: Info, Text: "final reply of an earlier transfer came late, dropped", Reply: l.doubt})
@@ -33,10 +44,20 @@ func (m *Machine) sortOut(r ftp.Reply) {
 	}
 	l.doubt, l.doubts = ftp.Reply{}, false
 	m.clock.doubtEnds = time.Time{}
-	if !endsTransfer(r) {
+}
+
+// sortOut finds the reply to what was asked.
+func (m *Machine) sortOut(r ftp.Reply) {
+	m.settleDoubt()
+	l := &m.late
+	maybe := l.mayBe(r)
+	if !maybe && !l.behind {
 		l.missing = 0 // replies come in order: what is missing will not come
 	}
 	if l.missing == 0 {
+		l.abort = false
+	}
+	if l.missing == 0 || !maybe {
 		m.deliver(r)
 		return
 	}
@@ -46,12 +67,10 @@ func (m *Machine) sortOut(r ftp.Reply) {
 
 // believeDoubt takes a reply that no second one followed for the answer.
 func (m *Machine) believeDoubt() {
-	m.clock.doubtEnds = time.Time{}
 	r := m.late.doubt
 	m.late.doubt, m.late.doubts = ftp.Reply{}, false
-	if m.await != nil {
-		m.deliver(r)
-	}
+	m.clock.doubtEnds = time.Time{}
+	m.deliver(r)
 }
 
 // endsTransfer reports whether a code can be a transfer's last word where

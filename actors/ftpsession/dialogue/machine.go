@@ -160,7 +160,7 @@ func (m *Machine) answer(r ftp.Reply) {
 
 // ask sends the backend a command of ours; then takes its final reply.
 func (m *Machine) ask(c ftp.Command, then func(*Machine, ftp.Reply)) {
-	m.await, m.shown = then, false
+	m.await, m.shown, m.late.behind = then, false, false
 	m.do(SendBackend{c})
 }
 

@@ -82,9 +82,9 @@ func (t *transfer) moving() bool {
 	return t != nil && t.proceeding && !t.ended && !t.finished
 }
 
-// transferReply sorts a reply of the backend into the transfer's books. The
-// first reply is the transfer's own, as it was asked first; answers to STAT and
-// NOOP can only come between 1xx and the last word, or after it.
+// transferReply sorts a reply of the backend into the transfer's books. A
+// refusal before 1xx is the transfer's own, as it was asked first; answers to
+// STAT and NOOP come between 1xx and the last word, or after it.
 func (m *Machine) transferReply(r ftp.Reply) {
 	t := m.xfer
 	switch {
@@ -95,7 +95,7 @@ func (m *Machine) transferReply(r ftp.Reply) {
 		m.partingReply(r)
 	case t.abort.on:
 		m.abortReply(r)
-	case t.hasFinal || t.proceeding && t.talked && !endsTransfer(r):
+	case t.hasFinal || t.talked && !endsTransfer(r) && (t.proceeding || !r.Negative()):
 		m.asideReply(r)
 	default:
 		m.finalReply(r)

@@ -1,0 +1,299 @@
+package dialogue
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
+
+// What surrounds a machine in a world: what its peers may do next, and how its
+// backend answers.
+
+type event func() error
+
+// possible lists what could happen now.
+func (wd *world) possible() []event {
+	can := wd.owing()
+	w := wd.w
+	if w.picking {
+		can = append(can, func() error { return wd.step(messages.BackendPicked{Err: errors.New("none is up")}) })
+	}
+	if wd.linking {
+		can = append(can, wd.unreachable)
+	}
+	if w.linked {
+		can = append(can, wd.lose, wd.partAndLose)
+	}
+	if w.reading && w.clientOn {
+		can = append(can, wd.leave)
+		for _, c := range wd.vocabulary() {
+			can = append(can, func() error { return wd.command(c) })
+		}
+	}
+	for _, side := range []messages.Side{messages.FrontSide, messages.BackSide} {
+		if w.listens[side] {
+			can = append(can, func() error { return wd.step(messages.Listening{Side: side, Err: errors.New("no port is free")}) })
+		}
+	}
+	if wd.loginAsks {
+		can = append(can, func() error { wd.loginAsks = false; return wd.step(messages.LoginAnswered{Refusal: "full"}) })
+	}
+	can = append(can, wd.accidents()...)
+	if at := wd.m.Deadline(); !at.IsZero() && (!wd.m.late.doubts || len(wd.owed) == 0) {
+		can = append(can, wd.wake)
+	}
+	if !wd.drained {
+		can = append(can, func() error { wd.drained = true; return wd.step(messages.DrainRequested{}) })
+	}
+	return can
+}
+
+// owing lists what is bound to happen.
+func (wd *world) owing() []event {
+	var can []event
+	w := wd.w
+	if w.picking {
+		can = append(can, func() error {
+			b := messages.Backend{}
+			b.URL.Host = "b1"
+			return wd.step(messages.BackendPicked{Lease: 1, Backend: b})
+		})
+	}
+	if wd.linking {
+		can = append(can, wd.connect)
+	}
+	if len(wd.owed) > 0 && w.linked {
+		can = append(can, wd.reply)
+	}
+	for _, side := range []messages.Side{messages.FrontSide, messages.BackSide} {
+		if w.listens[side] {
+			can = append(can, func() error {
+				return wd.step(messages.Listening{Side: side, Addr: netip.MustParseAddrPort("0.0.0.0:6000")})
+			})
+		}
+	}
+	if wd.loginAsks {
+		can = append(can, func() error { wd.loginAsks = false; return wd.step(messages.LoginAnswered{}) })
+	}
+	if d := w.data; d != nil && !d.finished {
+		switch {
+		case d.aborted || d.settled && !wd.clean:
+			can = append(can, wd.finish(messages.FrontSide, messages.StageAbort))
+		case d.settled:
+			can = append(can, wd.finishWell)
+		case d.proceed && !d.ended:
+			can = append(can, wd.dataEnd)
+		}
+	}
+	return can
+}
+
+// accidents are what may befall a data channel.
+func (wd *world) accidents() []event {
+	d := wd.w.data
+	switch {
+	case d == nil || d.finished:
+		return nil
+	case d.aborted && d.proceed && !d.ended: // crossed with the abort
+		return []event{wd.dataEnd}
+	case d.settled && wd.clean:
+		dst := messages.FrontSide
+		if d.upload {
+			dst = messages.BackSide
+		}
+		if d.aborted { // an end that was on its way all the same
+			return []event{wd.finishWell}
+		}
+		return []event{wd.finish(dst, messages.StageCopy)}
+	case d.ended || d.settled || d.aborted:
+		return nil
+	case d.proceed:
+		return []event{
+			wd.finish(messages.FrontSide, messages.StageOpen), wd.finish(messages.BackSide, messages.StageOpen),
+			wd.finish(messages.FrontSide, messages.StageCopy), wd.finish(messages.BackSide, messages.StageCopy),
+			wd.finish(messages.BackSide, messages.StageStall),
+		}
+	}
+	return []event{wd.finish(messages.BackSide, messages.StageOpen)}
+}
+
+func (wd *world) finish(side messages.Side, stage messages.Stage) event {
+	return func() error {
+		return wd.step(messages.TransferFinished{Transfer: wd.w.data.id, Err: errors.New("broken"), Reason: "Input/output error", Side: side, Stage: stage})
+	}
+}
+
+func (wd *world) finishWell() error {
+	wd.running.whole = true
+	return wd.step(messages.TransferFinished{Transfer: wd.w.data.id, Bytes: 42})
+}
+
+func (wd *world) dataEnd() error {
+	wd.running.ended = true
+	return wd.step(messages.DataEnded{Transfer: wd.w.data.id, Bytes: 42})
+}
+
+func (wd *world) connect() error {
+	wd.linking = false
+	codes := []int{220, 220, 220, 421, 530}
+	wd.owed = []owed{{code: codes[wd.choose(len(codes))], text: "hello"}}
+	return wd.step(messages.BackendConnected{Attempt: wd.w.dialled,
+		Local: netip.MustParseAddrPort(own4), Remote: netip.MustParseAddrPort(back4)})
+}
+
+func (wd *world) unreachable() error {
+	wd.linking = false
+	return wd.step(messages.BackendUnreachable{Attempt: wd.w.dialled, Err: errors.New("connection refused")})
+}
+
+func (wd *world) lose() error {
+	wd.owed = nil
+	return wd.step(messages.BackendLost{Attempt: wd.w.dialled, Err: io.EOF})
+}
+
+// partAndLose is how a backend ends a session in good order.
+func (wd *world) partAndLose() error {
+	wd.owed = nil
+	if err := wd.step(messages.ReplyReceived{Attempt: wd.w.dialled, Reply: ftp.NewReply(421, "bye")}); err != nil || wd.m.Ended() {
+		return err
+	}
+	return wd.lose()
+}
+
+func (wd *world) leave() error { return wd.step(messages.FrontendLost{Err: io.EOF}) }
+
+func (wd *world) wake() error {
+	if at := wd.m.Deadline(); at.After(wd.now) {
+		wd.silent = wd.silent || !wd.settling && at.Sub(wd.now) > 10*time.Second
+		wd.now = at
+	}
+	return wd.step(messages.TimeReached{})
+}
+
+// vocabulary is what the client may say.
+func (wd *world) vocabulary() []string {
+	if wd.m.phase != loggedIn {
+		return []string{"USER", "PASS", "QUIT", "CWD", "PASV", "RETR"}
+	}
+	return []string{"RETR", "STOR", "PASV", "EPSV", "PORT 192,0,2,7,19,136", "ABOR", "NOOP", "STAT", "CWD", "QUIT", "LIST", "HOST"}
+}
+
+func (wd *world) command(line string) error {
+	verb, arg, _ := strings.Cut(line, " ")
+	c := &asked{n: len(wd.commands), verb: verb}
+	wd.commands = append(wd.commands, c)
+	if arg == "" {
+		arg = fmt.Sprintf("#%d", c.n)
+	}
+	return wd.step(messages.CommandReceived{Command: ftp.Command{Verb: verb, Arg: arg, HasArg: true}})
+}
+
+// reply delivers the next reply of the backend.
+func (wd *world) reply() error {
+	o := wd.owed[0]
+	wd.owed = wd.owed[1:]
+	if o.of != nil && moves(o.of.verb) && o.code >= 200 {
+		o.of.said, o.of.positive = true, o.code < 300
+	}
+	if err := wd.step(messages.ReplyReceived{Attempt: wd.w.dialled, Reply: o.reply()}); err != nil || o.code != 221 || wd.m.Ended() {
+		return err
+	}
+	return wd.lose()
+}
+
+// sent has the backend make up its mind about a command.
+func (wd *world) sent(c ftp.Command) error {
+	of := wd.author(c)
+	running := wd.m.xfer != nil
+	if !running || !ahead(c.Verb) {
+		for _, o := range wd.owed {
+			if o.of == nil || o.of.answers == 0 && o.of != of {
+				return fmt.Errorf("the backend still owes %v", o.reply())
+			}
+		}
+	}
+	if c.Verb == ftp.ABOR && c.Arg == "urgent" {
+		wd.abort(of)
+		return nil
+	}
+	ways := answers[c.Verb]
+	if moves(c.Verb) && !running { // silence is for those who wait for data
+		ways = transfers[:len(transfers)-2]
+	}
+	way := ways[wd.choose(len(ways))]
+	var said []owed
+	for _, code := range way {
+		said = append(said, owed{code: code, of: of, text: textOf(code)})
+	}
+	wd.silent = wd.silent || len(way) == 0 || way[len(way)-1] < 200
+	at := len(wd.owed)
+	if running && ahead(c.Verb) && at > 0 && wd.choose(2) == 0 { // in front of the transfer's last word
+		if last := wd.owed[at-1]; last.of == wd.running && (at > 1 || wd.w.data.proceed) {
+			at--
+		}
+	}
+	wd.owed = slices.Insert(wd.owed, at, said...)
+	return nil
+}
+
+// answers are the ways in which a backend may answer; an end on 1xx means that
+// the last word never comes.
+var answers = map[string][][]int{
+	ftp.FEAT: {{211}, {500}, {421}}, ftp.HOST: {{220}, {504}},
+	ftp.USER: {{331}, {230}, {530}}, ftp.PASS: {{230}, {530}, {120, 230}},
+	ftp.RETR: transfers, ftp.STOR: transfers, ftp.LIST: transfers,
+	ftp.PASV: {{227}, {227}, {425}, {550}}, ftp.EPSV: {{229}, {500}, {425}},
+	ftp.PORT: {{200}, {500}}, ftp.EPRT: {{200}, {500}},
+	ftp.CWD: {{250}, {550}}, ftp.QUIT: {{221}},
+	ftp.NOOP: {{200}}, ftp.STAT: {{211}}, ftp.ABOR: {{226}, {225}},
+}
+
+var transfers = [][]int{{150, 226}, {150, 226}, {150, 250}, {150, 426}, {150, 451}, {150, 550}, {550}, {530}, {226}, {150}, {}}
+
+func textOf(code int) string {
+	switch code {
+	case 227:
+		return "(198,51,100,5,19,136)"
+	case 229:
+		return "(|||5000|)"
+	}
+	return "text"
+}
+
+// abort is how a backend takes an urgent ABOR.
+func (wd *world) abort(of *asked) {
+	last := func(code int) owed { return owed{code, wd.running, "text"} }
+	mine := func(code int) owed { return owed{code, of, "text"} }
+	unsaid := slices.IndexFunc(wd.owed, func(o owed) bool { return o.of == wd.running })
+	if unsaid < 0 && wd.running.said { // it had said all
+		wd.owed = append(wd.owed, mine(225))
+		return
+	}
+	ways := [][]owed{{last(426), mine(226)}, {last(226), mine(225)}, {last(426), mine(502)}, {last(426)}, {}}
+	n := wd.choose(len(ways))
+	wd.silent = wd.silent || n >= 3
+	wd.owed = slices.DeleteFunc(wd.owed, func(o owed) bool { return o.of == wd.running && o.code >= 200 })
+	wd.owed = append(wd.owed, ways[n]...)
+}
+
+// author is the client's command behind one that the backend hears.
+func (wd *world) author(c ftp.Command) *asked {
+	switch c.Verb {
+	case ftp.PASV, ftp.EPSV, ftp.PORT, ftp.EPRT:
+		return wd.next(ftp.PASV, ftp.EPSV, ftp.PORT)
+	case ftp.ABOR:
+		return wd.next(ftp.ABOR)
+	}
+	var n int
+	if _, err := fmt.Sscanf(c.Arg, "#%d", &n); err != nil || n >= len(wd.commands) {
+		return nil
+	}
+	return wd.commands[n]
+}

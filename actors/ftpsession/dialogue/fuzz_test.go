@@ -1,0 +1,72 @@
+package dialogue
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+// worldConfig has a limit of every kind, so that each can be reached.
+func worldConfig(kind byte) Config {
+	cfg := usual()
+	cfg.RetryCount = 2
+	cfg.TimeoutNoTransfer, cfg.TimeoutSession = 300*time.Second, 900*time.Second
+	cfg.LimitLogins = kind&1 != 0
+	cfg.DataPolicy = DataPolicy(kind>>1) % (OnlyEPRT + 1)
+	return cfg
+}
+
+// live leads one life. Its first choice says under which configuration, and
+// how far it has come when chance sets in.
+func live(choices []byte) (*world, error) {
+	var kind byte
+	if len(choices) > 0 {
+		kind, choices = choices[0], choices[1:]
+	}
+	wd := newWorld(worldConfig(kind), choices)
+	openings := [][]string{nil, {"USER", "PASS"}, {"USER", "PASS", "PASV", "RETR"}, {"USER", "PASS", "EPSV", "STOR"}}
+	return wd, wd.run(openings[kind>>6]...)
+}
+
+// FuzzDialogue leads machines through lives made of chance and looks for what
+// must never happen (watch, world).
+func FuzzDialogue(f *testing.F) {
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		if len(choices) > 400 {
+			return
+		}
+		if wd, err := live(choices); err != nil {
+			t.Fatalf("%v\n%s", err, strings.Join(wd.trace, "\n"))
+		}
+	})
+}
+
+// TestManyLives is a small FuzzDialogue for every run of the tests.
+func TestManyLives(t *testing.T) {
+	lives := 10_000
+	if testing.Short() {
+		lives = 1_000
+	}
+	ends := map[string]int{}
+	for n := range lives {
+		r := rand.New(rand.NewPCG(1, uint64(n)))
+		choices := make([]byte, 10+r.IntN(120))
+		for i := range choices {
+			choices[i] = byte(r.Uint32())
+		}
+		wd, err := live(choices)
+		if err != nil {
+			t.Fatalf("life %d: %v\n%s", n, err, strings.Join(wd.trace, "\n"))
+		}
+		ends[wd.reason]++
+	}
+	// A world that never gets anywhere proves nothing.
+	for _, reason := range []string{"", "client quit", "drained", "client lost in mid transfer", "client lost after its upload",
+		"backend lost in mid transfer", "backend closed the session", "no backend could be reached", "session timeout"} {
+		if ends[reason] == 0 {
+			t.Errorf("no life ended with %q: %v", reason, ends)
+		}
+	}
+}
