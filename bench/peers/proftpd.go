@@ -33,6 +33,8 @@ func startProFTPD(s *Server, opt Options) error {
 		"AuthOrder mod_auth_file.c", "AuthUserFile " + users, "AuthGroupFile " + groups,
 		"RequireValidShell off", "UseFtpUsers off", "WtmpLog off", "UseReverseDNS off",
 		"DefaultRoot ~", "Umask 022", "MaxInstances none",
+		// An aborted upload waits that long for the client to close, 10 s by default.
+		"TimeoutLinger 1",
 		"AllowOverwrite on", "AllowStoreRestart on", "AllowRetrieveRestart on",
 		"SystemLog " + s.log("system.log"), "TransferLog " + s.log("xferlog"),
 		"ScoreboardFile " + filepath.Join(s.dir, "scoreboard"), "PidFile " + filepath.Join(s.dir, "pid"),
