@@ -5,4 +5,14 @@ package config
 // listing it as one without effect.
 var active = []string{
 	"Define", "Include", "IncludeOptions", "LoadModule", "ModulePath", // done by loading
+
+	"AllowForeignAddress", "AllowLogSymlinks", "DefaultAddress", "DefaultServer", "DefaultTransferMode",
+	"From", "Group", "MasqueradeAddress", "MaxClients", "MaxClientsPerHost", "MaxConnectionRate",
+	"MaxConnectionsPerHost", "MaxInstances", "PassivePorts", "PidFile", "Port", "Satisfy", "ServerAlias",
+	"ServerLog", "ServerName", "ServerType", "SocketBindTight", "SystemLog", "TCPNoDelay", "TimeoutIdle",
+	"TimeoutLogin", "TimeoutNoTransfer", "TimeoutSession", "TimeoutStalled", "TransferLog", "UseIPv6", "User",
+
+	"ProxyDataTransferPolicy", "ProxyEngine", "ProxyLog", "ProxyOptions", "ProxyRetryCount",
+	"ProxyReverseConnectPolicy", "ProxyReverseServers", "ProxyRole", "ProxySourceAddress", "ProxyTables",
+	"ProxyTimeoutConnect", "ProxyTimeoutLinger",
 }
