@@ -137,7 +137,9 @@ func find(sites []*site, local netip.AddrPort) *reception.Door {
 	for _, s := range sites {
 		switch {
 		case s.server.Port != local.Port():
-		case slices.Contains(s.addrs, local.Addr()):
+		case slices.ContainsFunc(s.addrs, func(a netip.Addr) bool {
+			return a == local.Addr() || a.IsUnspecified() && a.Is4() == local.Addr().Is4()
+		}):
 			return s.door
 		case s.server.IsDefault && fallback == nil:
 			fallback = s
