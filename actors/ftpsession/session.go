@@ -203,10 +203,22 @@ var errPolicySilent = errors.New("the policy actor does not answer")
 
 func (s *Session) timeReached() messages.ToSession {
 	if !s.pickBy.IsZero() && !time.Now().Before(s.pickBy) {
-		s.pickBy = time.Time{}
+		s.withdrawPick()
 		return messages.BackendPicked{Err: errPolicySilent}
 	}
 	return messages.TimeReached{}
+}
+
+// withdrawPick takes back a pick that is not answered yet, so that its lease is
+// not lost.
+func (s *Session) withdrawPick() {
+	if s.pickBy.IsZero() {
+		return
+	}
+	if err := s.setup.Services.Policy.Tell(messages.WithdrawPick{Reply: s.picks}, tellTimeout); err != nil {
+		s.proxyLog(zerolog.ErrorLevel).Err(err).Msg("withdrawing the pick of a backend")
+	}
+	s.pickBy, s.picks = time.Time{}, nil
 }
 
 // goodbye tells the client 421 outside of the dialogue.
@@ -219,13 +231,7 @@ func (s *Session) leave() {
 	s.inbox.Retire()
 	s.timerStop()
 	s.dropOffers()
-	if !s.pickBy.IsZero() { // a pick is under way: its lease must not be lost
-		select {
-		case p := <-s.picks:
-			s.back.lease = p.Lease
-		case <-time.After(pickTimeout):
-		}
-	}
+	s.withdrawPick()
 	if lease := s.back.lease; lease != 0 {
 		s.back.lease = 0
 		if err := s.setup.Services.Policy.Tell(messages.ReleaseLease{Lease: lease}, tellTimeout); err != nil {
