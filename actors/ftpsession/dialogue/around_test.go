@@ -182,6 +182,9 @@ func (wd *world) vocabulary() []string {
 	if wd.m.phase != loggedIn {
 		return []string{"USER", "PASS", "QUIT", "CWD", "PASV", "RETR"}
 	}
+	if wd.exploring {
+		return []string{"ABOR", "NOOP", "QUIT"}
+	}
 	return []string{"RETR", "STOR", "PASV", "EPSV", "PORT 192,0,2,7,19,136", "ABOR", "NOOP", "STAT", "CWD", "QUIT", "LIST", "HOST"}
 }
 

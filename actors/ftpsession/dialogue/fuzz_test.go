@@ -1,6 +1,8 @@
 package dialogue
 
 import (
+	"flag"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -17,6 +19,8 @@ func worldConfig(kind byte) Config {
 	return cfg
 }
 
+var openings = [][]string{nil, {"USER", "PASS"}, {"USER", "PASS", "PASV", "RETR"}, {"USER", "PASS", "EPSV", "STOR"}}
+
 // live leads one life. Its first choice says under which configuration, and
 // how far it has come when chance sets in.
 func live(choices []byte) (*world, error) {
@@ -24,9 +28,19 @@ func live(choices []byte) (*world, error) {
 	if len(choices) > 0 {
 		kind, choices = choices[0], choices[1:]
 	}
-	wd := newWorld(worldConfig(kind), choices)
-	openings := [][]string{nil, {"USER", "PASS"}, {"USER", "PASS", "PASV", "RETR"}, {"USER", "PASS", "EPSV", "STOR"}}
-	return wd, wd.run(openings[kind>>6]...)
+	return lead(func() *world { return newWorld(worldConfig(kind), choices) }, openings[kind>>6])
+}
+
+// lead lets a world go by, and once more with its story if it comes to grief.
+func lead(begin func() *world, opening []string) (*world, error) {
+	wd := begin()
+	err := wd.run(opening...)
+	if err != nil {
+		wd = begin()
+		wd.tracing = true
+		err = wd.run(opening...)
+	}
+	return wd, err
 }
 
 // FuzzDialogue leads machines through lives made of chance and looks for what
@@ -69,4 +83,47 @@ func TestManyLives(t *testing.T) {
 			t.Errorf("no life ended with %q: %v", reason, ends)
 		}
 	}
+}
+
+var depth = flag.Int("depth", 3, "how many events deep TestEveryInterleaving goes")
+
+// TestEveryInterleaving goes through all that can happen to a transfer, in
+// every order, whatever the backend answers, to a certain depth; from there on
+// all goes well.
+func TestEveryInterleaving(t *testing.T) {
+	for _, verb := range []string{"RETR", "STOR"} {
+		for way, codes := range transfers {
+			t.Run(fmt.Sprint(verb, codes), func(t *testing.T) {
+				lives := 0
+				for path := make([]byte, *depth); path != nil; lives++ {
+					wd, err := lead(func() *world {
+						wd := newWorld(worldConfig(0), path)
+						wd.exploring, wd.way = true, byte(way)
+						return wd
+					}, []string{"USER", "PASS", "PASV", verb})
+					if err != nil {
+						t.Fatalf("%v: %v\n%s", path, err, strings.Join(wd.trace, "\n"))
+					}
+					path = following(path, wd.taken)
+				}
+				if lives < 1000 {
+					t.Errorf("only %d lives", lives)
+				}
+			})
+		}
+	}
+}
+
+// following is the path after one at whose choices there were so many ways.
+func following(path []byte, ways []int) []byte {
+	next := make([]byte, len(path))
+	copy(next, path)
+	for i := len(ways) - 1; i >= 0; i-- {
+		if int(next[i])+1 < ways[i] {
+			next[i]++
+			clear(next[i+1:])
+			return next
+		}
+	}
+	return nil
 }

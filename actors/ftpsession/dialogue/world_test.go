@@ -21,6 +21,8 @@ type world struct {
 	w       *watch
 	now     time.Time
 	choices []byte
+	taken   []int // how many ways there were at each choice made
+	tracing bool
 	trace   []string
 
 	commands  []*asked // of the client, in order
@@ -33,6 +35,8 @@ type world struct {
 	drained   bool
 	silent    bool   // the backend left something unanswered
 	reason    string // of the end
+	exploring bool   // everything is as likely as anything else
+	way       byte   // how the backend answers the last command of the opening
 	settling  bool   // all that is owed is arriving
 }
 
@@ -73,13 +77,14 @@ func (wd *world) choose(n int) int {
 	}
 	c := int(wd.choices[0]) % n
 	wd.choices = wd.choices[1:]
+	wd.taken = append(wd.taken, n)
 	return c
 }
 
 // run lets things happen until the choices are used up, then lets everything
 // that is owed arrive, and looks at what is left.
 func (wd *world) run(opening ...string) error {
-	if err := wd.see("begin", nil, wd.m.Begin(wd.now)); err != nil {
+	if err := wd.see(nil, wd.m.Begin(wd.now)); err != nil {
 		return err
 	}
 	if err := wd.open(opening); err != nil {
@@ -87,6 +92,9 @@ func (wd *world) run(opening ...string) error {
 	}
 	for len(wd.choices) > 0 && !wd.m.Ended() {
 		can := wd.choosable()
+		if wd.exploring {
+			can = wd.possible()
+		}
 		if len(can) == 0 {
 			break
 		}
@@ -102,17 +110,20 @@ func (wd *world) run(opening ...string) error {
 func (wd *world) open(commands []string) error {
 	choices := wd.choices
 	wd.choices = nil
-	for _, c := range commands {
+	for n, c := range commands {
 		for can := wd.owing(); len(can) > 0; can = wd.owing() {
 			if err := can[0](); err != nil {
 				return err
 			}
 		}
+		if n == len(commands)-1 && wd.exploring {
+			wd.choices = []byte{wd.way}
+		}
 		if err := wd.command(c); err != nil {
 			return err
 		}
 	}
-	wd.choices = choices
+	wd.choices, wd.taken = choices, nil
 	return nil
 }
 
@@ -184,16 +195,16 @@ func (wd *world) atRest() error {
 }
 
 func (wd *world) step(ev messages.ToSession) error {
-	return wd.see(eventShown(ev), ev, wd.m.Step(ev, wd.now))
+	return wd.see(ev, wd.m.Step(ev, wd.now))
 }
 
-func (wd *world) see(name string, ev messages.ToSession, did []Action) error {
-	wd.trace = append(wd.trace, name)
-	for _, a := range did {
-		switch a.(type) {
-		case Note:
-		default:
-			wd.trace = append(wd.trace, "    "+shown(a))
+func (wd *world) see(ev messages.ToSession, did []Action) error {
+	if wd.tracing {
+		wd.trace = append(wd.trace, name(ev))
+		for _, a := range did {
+			if _, quiet := a.(Note); !quiet {
+				wd.trace = append(wd.trace, "    "+shown(a))
+			}
 		}
 	}
 	if err := wd.w.saw(wd.m, ev, did, wd.now); err != nil {
@@ -207,7 +218,7 @@ func (wd *world) see(name string, ev messages.ToSession, did []Action) error {
 	return nil
 }
 
-func eventShown(ev messages.ToSession) string {
+func name(ev messages.ToSession) string {
 	switch ev := ev.(type) {
 	case messages.CommandReceived:
 		return "C: " + ev.Command.String()
@@ -216,7 +227,7 @@ func eventShown(ev messages.ToSession) string {
 	case messages.TransferFinished:
 		return fmt.Sprintf("data finished %v %v %v", ev.Side, ev.Stage, ev.Err)
 	}
-	return fmt.Sprintf("%T", ev)
+	return fmt.Sprintf("%T", ev) // <nil> is the beginning
 }
 
 // did takes one action into the world.
