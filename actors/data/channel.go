@@ -8,7 +8,8 @@
 //     is a reset on the other, never an end of file.
 //   - The end of the source alone closes nothing: the session settles it.
 //   - Only the peer that a listener was meant for is accepted on it.
-//   - Bytes between two TCP connections never enter user space (fastpath.go).
+//   - Bytes between two TCP connections stay in the kernel (fastpath_linux.go)
+//     as long as it has a pipe to lend.
 package data
 
 import (

@@ -53,8 +53,8 @@ func (s *stallClock) renew() {
 	}
 	s.set = time.Now()
 	at := s.moved.Add(s.limit)
-	_ = s.dst.SetDeadline(at) // fails only on a closed one
-	_ = s.src.SetDeadline(at)
+	_ = s.dst.SetWriteDeadline(at) // fails only on a closed one
+	_ = s.src.SetReadDeadline(at)
 	if s.aborted.Load() { // an abort must not be undone by its being overtaken
 		expire(s.dst)
 		expire(s.src)
