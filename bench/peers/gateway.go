@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,14 +23,18 @@ const (
 // serve command.
 var ErrNoGateway = errors.New("no gateway to test")
 
-// build makes the binary once for the whole test process.
-var build = sync.OnceValues(buildGateway)
+// build makes the binary once for the whole test process; builtIn is the folder it is in.
+var (
+	build   = sync.OnceValues(buildGateway)
+	builtIn atomic.Pointer[string]
+)
 
 func buildGateway() (string, error) {
 	dir, err := os.MkdirTemp("", "sluice-binary-")
 	if err != nil {
 		return "", fmt.Errorf("build the gateway: %w", err)
 	}
+	builtIn.Store(&dir)
 	binary := filepath.Join(dir, "sluice")
 	args := []string{"build", "-o", binary}
 	if raceBuild {
@@ -53,13 +58,10 @@ func GatewayBinary() (string, error) {
 	return build()
 }
 
-// RemoveGatewayBinary deletes what GatewayBinary built; for the end of TestMain.
+// RemoveGatewayBinary deletes what GatewayBinary built, if it did; for the end of TestMain.
 func RemoveGatewayBinary() {
-	if os.Getenv("SLUICE_BINARY") != "" || reference() {
-		return
-	}
-	if path, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path)) // a leftover in the temporary folder harms nobody
+	if dir := builtIn.Load(); dir != nil {
+		_ = os.RemoveAll(*dir) // a leftover in the temporary folder harms nobody
 	}
 }
 

@@ -38,9 +38,14 @@ func startProcess(name, binary, dir string, env []string, args ...string) (*proc
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = file, file
 	cmd.SysProcAttr = childAttributes()
+	watch, err := guard()
+	if err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
+	_ = watch.note("+", cmd.Process.Pid) // without its guard a child is still stopped by cleanup
 	p := &process{name: name, cmd: cmd, output: output, done: make(chan struct{})}
 	p.waiter.Go(func() {
 		p.err = cmd.Wait()
@@ -95,6 +100,9 @@ func (p *process) stop(grace time.Duration) {
 	}
 	<-p.done
 	p.waiter.Wait()
+	if watch, err := guard(); err == nil {
+		_ = watch.note("-", p.pid()) // likewise
+	}
 	for _, member := range family {
 		member.awaitEnd(time.Second)
 	}
