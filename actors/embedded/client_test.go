@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -123,9 +124,11 @@ func (c *client) do(line string, code int) ftp.Reply {
 // expectEnd wants the server to have closed the connection.
 func (c *client) expectEnd() {
 	c.t.Helper()
-	if r, err := c.next(); err == nil {
+	r, err := c.next()
+	switch {
+	case err == nil:
 		c.t.Fatalf("reply %s, want the end of the connection", r)
-	} else if ne, ok := err.(net.Error); ok && ne.Timeout() {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.t.Fatal("the server did not close the connection")
 	}
 }

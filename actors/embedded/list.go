@@ -49,7 +49,10 @@ func (l *listing) each(send func([]byte) error) error {
 	}
 	for {
 		names, err := l.dir.Readdirnames(batch)
-		if err != nil && !errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("%w: %w", errLocal, err)
 		}
 		slices.Sort(names)
@@ -57,11 +60,8 @@ func (l *listing) each(send func([]byte) error) error {
 		for _, name := range names {
 			b = l.entry(b, name)
 		}
-		if serr := send(b); serr != nil {
-			return serr
-		}
-		if err != nil || len(names) == 0 {
-			return nil
+		if err := send(b); err != nil {
+			return err
 		}
 	}
 }

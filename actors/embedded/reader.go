@@ -16,7 +16,16 @@ type reader struct {
 
 func (r *reader) String() string { return "control reader" }
 
+// Run reads until the connection or ctx ends. It stays until then: an end of
+// its own would look like a crash.
 func (r *reader) Run(ctx context.Context) error {
+	r.say(ctx, heard{lost: r.listen(ctx)})
+	<-ctx.Done()
+	return nil
+}
+
+// listen tells every line until the connection ends, and why it did.
+func (r *reader) listen(ctx context.Context) error {
 	var decode ftp.CommandDecoder
 	buf := make([]byte, 2<<10)
 	for {
@@ -28,13 +37,11 @@ func (r *reader) Run(ctx context.Context) error {
 				break
 			}
 			if !r.say(ctx, heard{command: c, bad: bad}) {
-				return nil
+				return context.Cause(ctx)
 			}
 		}
 		if err != nil {
-			r.say(ctx, heard{lost: err})
-			<-ctx.Done() // an end of the reader alone would look like a crash
-			return nil
+			return err
 		}
 	}
 }

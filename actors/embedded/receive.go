@@ -86,11 +86,12 @@ func (in *incoming) moveLines(conn *net.TCPConn, stalled time.Duration) error {
 			return err
 		}
 		n, rerr := conn.Read(buf)
-		if _, err := in.file.Write(in.unixLines(buf[:n], rerr == io.EOF)); err != nil {
+		ended := errors.Is(rerr, io.EOF)
+		if _, err := in.file.Write(in.unixLines(buf[:n], ended)); err != nil {
 			return fmt.Errorf("%w: %w", errLocal, err)
 		}
 		switch {
-		case rerr == io.EOF:
+		case ended:
 			return nil
 		case rerr != nil:
 			return rerr

@@ -138,32 +138,32 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) accept(ctx context.Context, arrived chan<- *net.TCPConn) error {
 	for {
 		conn, err := s.ln.AcceptTCP()
-		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return nil
+		switch {
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			if err == nil {
+				_ = conn.Close() // came in the instant of closing time
 			}
-			if !pause(ctx) { // out of descriptors: clients wait in the backlog
-				return nil
-			}
+			return nil
+		case err != nil:
+			pause(ctx) // out of descriptors: clients wait in the backlog
 			continue
 		}
 		select {
 		case arrived <- conn:
 		case <-ctx.Done():
-			_ = conn.Close() // came in the instant of closing time
+			_ = conn.Close()
 			return nil
 		}
 	}
 }
 
-func pause(ctx context.Context) bool {
+// pause waits a little, or until ctx ends.
+func pause(ctx context.Context) {
 	timer := time.NewTimer(50 * time.Millisecond)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -168,7 +168,7 @@ func TestBrokenUpload(t *testing.T) {
 				t.Fatal(err)
 			}
 			breakOff(c, data)
-			// The other sessions' lists are the way to see that it ended.
+			// Round trips of another session pace the looks at the directory.
 			other := login(t, s)
 			deadline := time.Now().Add(patience)
 			for len(entries(t, dir)) > 1 && time.Now().Before(deadline) {
