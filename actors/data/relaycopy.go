@@ -34,7 +34,9 @@ func relayCopy(dst, src *net.TCPConn, clock *stallClock, buffers *copyBuffers) (
 			return moved, reading, ignoreEOF(err)
 		}
 		for rest := buf[:n]; len(rest) > 0; {
-			clock.unsent = unknown
+			if clock.limit > 0 {
+				clock.unsent = unsentBytes(dst)
+			}
 			k, err := dst.Write(rest)
 			rest = rest[k:]
 			moved += int64(k)

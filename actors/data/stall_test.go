@@ -100,8 +100,15 @@ func TestSlowIsNotStalled(t *testing.T) {
 // A client on a slow line, with much in the send buffer towards it: the socket
 // takes nothing new for longer than the limit, yet all the time bytes move.
 func TestALargeSendBufferOnASlowLine(t *testing.T) {
+	eachPath(t, func(t *testing.T, path func(*Config)) {
+		t.Parallel()
+		onASlowLine(t, path)
+	})
+}
+
+func onASlowLine(t *testing.T, path func(*Config)) {
 	const limit = 300 * time.Millisecond
-	ch, source, dest := copying(t, limit, func(*Config) {})
+	ch, source, dest := copying(t, limit, path)
 	_ = dest.SetReadBuffer(16 << 10)
 	_ = ch.front.SetWriteBuffer(1 << 20)
 	var wg conc.WaitGroup
@@ -110,7 +117,7 @@ func TestALargeSendBufferOnASlowLine(t *testing.T) {
 		source.Close()
 	})
 	wg.Go(func() {
-		tick := time.NewTicker(10 * time.Millisecond)
+		tick := time.NewTicker(30 * time.Millisecond)
 		defer tick.Stop()
 		buf := make([]byte, 10<<10)
 		for begin := time.Now(); time.Since(begin) < 6*limit; <-tick.C {
