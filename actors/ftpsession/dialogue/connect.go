@@ -65,7 +65,7 @@ func (m *Machine) picked(ev messages.BackendPicked) {
 
 // backendConnected waits for the banner, within the same limit.
 func (m *Machine) backendConnected(ev messages.BackendConnected) {
-	m.back.local, m.back.remote = ev.Local, ev.Remote
+	m.back.local, m.back.remote = unmapped(ev.Local), unmapped(ev.Remote)
 	m.await, m.shown = (*Machine).bannerReply, false // 120, ready in some minutes: the limit decides
 }
 

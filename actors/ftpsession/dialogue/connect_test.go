@@ -307,9 +307,7 @@ func TestTimeouts(t *testing.T) {
 			>B LIST
 			start down front=listen back=198.51.100.5:5000
 			wait 300s
-			abort data
-			wait 1s
-			wait 1s
+			abort data` + repeated("\n\t\t\twait 1s", 10) + `
 			data finished back aborted
 			>C 421 Login timeout (300 seconds): closing control connection
 			end: login timeout`},

@@ -60,7 +60,7 @@ func (m *Machine) withUser(c ftp.Command) ftp.Command {
 // withoutURLName gives the client its own name back in the answers to its
 // login, as the name in the URL is none of its business.
 func (m *Machine) withoutURLName(r ftp.Reply) ftp.Reply {
-	if u := m.back.backend.URL; u.HasUser && u.User != "" {
+	if u := m.back.backend.URL; u.HasUser {
 		r.Text = strings.ReplaceAll(r.Text, u.User, m.login.user)
 	}
 	return r

@@ -16,6 +16,16 @@ func TestTransferLosses(t *testing.T) {
 			data ended` + gone + `
 			record RETR f I false
 			end: client lost in mid transfer`},
+		{"the_client_after_a_timeout_ended_its_upload", nil, stor + went + `
+			data ended
+			wait 1ms
+			settle clean
+			wait 600s
+			abort data
+			C lost
+			data finished front aborted
+			record STOR f I false
+			end: idle timeout`},
 		{"the_client_then_the_backend", nil, retr + went + `
 			C lost
 			abort data

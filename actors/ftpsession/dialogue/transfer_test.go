@@ -128,6 +128,11 @@ func TestDownload(t *testing.T) {
 			data finished back aborted
 			record RETR f I false
 			>C 426 cut`},
+		{"a_data_channel_that_closed_unasked_is_not_believed", nil, retr + went + `
+			B: 226 done
+			data finished
+			record RETR f I false
+			>C 426 Transfer aborted. Data connection closed`},
 		{"stalled_closes_without_a_word", nil, retr + went + `
 			data finished front stalled
 			record RETR f I false
