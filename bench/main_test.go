@@ -7,8 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +22,10 @@ import (
 // TestMain lets the test binary play the parts that the bench starts itself in.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && (os.Args[1] == asCell || os.Args[1] == asBackend) {
-		os.Exit(dispatch(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		code := dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr)
+		stop()
+		os.Exit(code)
 	}
 	// The race detector lets every process linger for a second, and a smoke run has dozens.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
