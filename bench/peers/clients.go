@@ -58,7 +58,7 @@ func startClient(t testing.TB, name string, args ...string) *Client {
 	t.Helper()
 	in, err := Locate(name)
 	if err != nil {
-		t.Fatal(err)
+		GiveUp(t, err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), clientLimit)
 	c := &Client{t: t, name: name, cancel: cancel, proc: exec.CommandContext(ctx, in.Binary, args...)}

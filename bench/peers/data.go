@@ -77,7 +77,7 @@ func (c *Control) active(mode Mode) (*Data, Reply) {
 	}
 	r := c.Cmd("%s", line)
 	if r.Code != 200 {
-		l.Close()
+		_ = l.Close()
 		return nil, r
 	}
 	d := &Data{c: c, listen: l}
@@ -144,7 +144,7 @@ func (d *Data) OpenErr() (*net.TCPConn, error) {
 	var conn net.Conn
 	var err error
 	if d.listen == nil {
-		conn, err = net.DialTimeout("tcp", d.dial, dataLimit)
+		conn, err = (&net.Dialer{Timeout: dataLimit}).DialContext(d.c.t.Context(), "tcp", d.dial)
 	} else {
 		_ = d.listen.(*net.TCPListener).SetDeadline(time.Now().Add(dataLimit)) // Accept reports a closed one
 		conn, err = d.listen.Accept()
@@ -160,17 +160,17 @@ func (d *Data) OpenErr() (*net.TCPConn, error) {
 // Close closes the socket and the listener, whichever there are.
 func (d *Data) Close() {
 	if d.conn != nil {
-		d.conn.Close()
+		_ = d.conn.Close()
 	}
 	if d.listen != nil {
-		d.listen.Close()
+		_ = d.listen.Close()
 	}
 }
 
 // Reset breaks the data connection off with a TCP reset.
 func (d *Data) Reset() {
 	_ = d.conn.SetLinger(0) // a closed socket needs no reset
-	d.conn.Close()
+	_ = d.conn.Close()
 }
 
 // Begin sends a transfer command and waits for its 1xx. Passive sockets are opened before the

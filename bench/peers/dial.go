@@ -2,8 +2,10 @@ package peers
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -65,7 +67,7 @@ func DialFrom(t testing.TB, local, addr string) *Control {
 	}
 	c := &Control{t: t, conn: conn.(*net.TCPConn), in: bufio.NewReader(conn)}
 	t.Cleanup(func() {
-		c.conn.Close()
+		_ = c.conn.Close()
 		if t.Failed() {
 			t.Logf("dialogue with %s:\n%s", addr, tail(c.Transcript(), 6000))
 		}
@@ -93,12 +95,12 @@ func (c *Control) note(direction, line string) {
 func (c *Control) Conn() *net.TCPConn { return c.conn }
 
 // Close hangs up without a word.
-func (c *Control) Close() { c.conn.Close() }
+func (c *Control) Close() { _ = c.conn.Close() }
 
 // Reset breaks the connection off with a TCP reset.
 func (c *Control) Reset() {
 	_ = c.conn.SetLinger(0) // a closed socket needs no reset
-	c.conn.Close()
+	_ = c.conn.Close()
 }
 
 // SendRaw writes bytes as they are, in one write.
@@ -208,7 +210,7 @@ func (c *Control) ExpectClosed(limit time.Duration) {
 	c.t.Helper()
 	if r, err := c.ReplyErr(limit); err == nil {
 		c.t.Fatalf("got the reply %q, want the connection closed", r)
-	} else if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	} else if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.t.Fatalf("the connection is still open after %v", limit)
 	} else if len(r.Lines) > 0 {
 		c.t.Fatalf("got half a reply %q before the connection closed", r)
@@ -225,6 +227,8 @@ func (c *Control) Login(user, password string) *Control {
 	return c
 }
 
-// Local and Remote are the two ends' addresses.
-func (c *Control) Local() *net.TCPAddr  { return c.conn.LocalAddr().(*net.TCPAddr) }
+// Local is this end's address.
+func (c *Control) Local() *net.TCPAddr { return c.conn.LocalAddr().(*net.TCPAddr) }
+
+// Remote is the peer's address.
 func (c *Control) Remote() *net.TCPAddr { return c.conn.RemoteAddr().(*net.TCPAddr) }

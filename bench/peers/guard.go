@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os/exec"
@@ -23,7 +24,7 @@ for g in $groups; do kill -s KILL -- "-$g" 2>/dev/null; done`
 
 // guard is the shell's standard input, opened with the first child.
 var guard = sync.OnceValues(func() (*guardLine, error) {
-	cmd := exec.Command("sh", "-c", guardScript)
+	cmd := exec.CommandContext(context.Background(), "sh", "-c", guardScript)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt from the keyboard is not for it
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -24,6 +24,9 @@ func TestGuard_a_killed_test_process_leaves_no_server(t *testing.T) {
 		s.Stop()
 		return
 	}
+	if _, err := peers.Locate("proftpd"); err != nil {
+		peers.GiveUp(t, err)
+	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestGuard_a_killed_test_process_leaves_no_server$")
 	cmd.Env = append(os.Environ(), "SLUICE_GUARD_CHILD=yes", "TMPDIR="+t.TempDir())
 	out, err := cmd.StdoutPipe()

@@ -1,15 +1,31 @@
 package peers
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 )
 
 // CacheVariable names the environment variable that moves the cache which .ci/peers fills.
 const CacheVariable = "SLUICE_PEERS"
+
+// ErrUnavailable says that a program cannot run here: it was not fetched, or it needs root.
+var ErrUnavailable = errors.New("unavailable")
+
+// GiveUp ends a test that cannot get what it needs: it is skipped where err says that a program is
+// unavailable, and fails otherwise. Where the variable CI is set nothing may go untested, so that
+// it always fails there.
+func GiveUp(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("CI") == "" && (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNoGateway)) {
+		t.Skip(err)
+	}
+	t.Fatal(err)
+}
 
 // Install says where a program is and what it needs to run from there.
 type Install struct {
@@ -58,7 +74,7 @@ func Locate(name string) (Install, error) {
 	if pack, ok := installed[name]; ok {
 		path, err := exec.LookPath(name)
 		if err != nil {
-			return Install{}, fmt.Errorf("look for %s: not on this machine; run .ci/peers, or install the package %s", name, pack)
+			return Install{}, fmt.Errorf("look for %s: %w: not on this machine; run .ci/peers, or install the package %s", name, ErrUnavailable, pack)
 		}
 		return Install{Name: name, Binary: path}, nil
 	}
@@ -73,7 +89,7 @@ func Locate(name string) (Install, error) {
 	root := filepath.Join(cache, name)
 	in := Install{Name: name, Root: root, Binary: filepath.Join(root, entry.binary), Env: []string{"LD_LIBRARY_PATH=" + libraryPath(root)}}
 	if !executable(in.Binary) {
-		return Install{}, fmt.Errorf("look for %s: %s is not there; run .ci/peers, which unpacks the packages %s", name, in.Binary, entry.packages)
+		return Install{}, fmt.Errorf("look for %s: %w: %s is not there; run .ci/peers, which unpacks the packages %s", name, ErrUnavailable, in.Binary, entry.packages)
 	}
 	if modules := filepath.Join(root, "usr/lib", name); isDir(modules) {
 		in.Modules = modules

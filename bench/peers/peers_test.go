@@ -49,7 +49,7 @@ func TestServer_stop_leaves_no_process(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			s, err := peers.Launch(kind, peers.Options{})
 			if err != nil {
-				t.Fatal(err)
+				peers.GiveUp(t, err)
 			}
 			c := peers.Dial(t, s.Addr()).Login(s.User, s.Password)
 			pids := append(s.Sessions(), s.PID())

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -54,11 +55,11 @@ func passivePorts() (low, high int) {
 
 func portFree(port int) bool {
 	for _, host := range []string{"127.0.0.1", "::1"} {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
 			return false
 		}
-		l.Close()
+		_ = l.Close()
 	}
 	return true
 }
@@ -74,7 +75,7 @@ func waitListening(addr string, banner bool, p *process, limit time.Duration) er
 			return nil
 		}
 		if p.exited() {
-			return fmt.Errorf("start %s: it ended (%v) before %s answered; it printed:\n%s", p.name, p.err, addr, p.printed())
+			return fmt.Errorf("start %s: it ended (%s) before %s answered; it printed:\n%s", p.name, p.fate(), addr, p.printed())
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("start %s: no answer on %s within %v: %w; it printed:\n%s", p.name, addr, limit, err, p.printed())
@@ -95,7 +96,7 @@ func waitBound(addr string, p *process, limit time.Duration) error {
 			return nil
 		}
 		if p.exited() {
-			return fmt.Errorf("start %s: it ended (%v) before %s was bound; it printed:\n%s", p.name, p.err, addr, p.printed())
+			return fmt.Errorf("start %s: it ended (%s) before %s was bound; it printed:\n%s", p.name, p.fate(), addr, p.printed())
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("start %s: nothing listens on %s after %v; it printed:\n%s", p.name, addr, limit, p.printed())
@@ -135,11 +136,11 @@ func listening(addr string) (bound, known bool) {
 
 func probe(addr string, banner bool, limit time.Duration) error {
 	limit = max(limit, time.Millisecond)
-	conn, err := net.DialTimeout("tcp", addr, limit)
+	conn, err := (&net.Dialer{Timeout: limit}).DialContext(context.Background(), "tcp", addr)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if !banner {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,7 +23,6 @@ type process struct {
 	output string // path of the file that holds stdout and stderr
 	waiter conc.WaitGroup
 	done   chan struct{} // closed once the child was reaped
-	err    error         // what Wait said; read only after done
 }
 
 // startProcess runs binary in dir. env is added to this process's own environment.
@@ -33,7 +33,7 @@ func startProcess(name, binary, dir string, env []string, args ...string) (*proc
 		return nil, fmt.Errorf("start %s: open its output file: %w", name, err)
 	}
 	defer file.Close() // the child holds its own copy
-	cmd := exec.Command(binary, args...)
+	cmd := exec.CommandContext(context.Background(), binary, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = file, file
@@ -48,13 +48,16 @@ func startProcess(name, binary, dir string, env []string, args ...string) (*proc
 	_ = watch.note("+", cmd.Process.Pid) // without its guard a child is still stopped by cleanup
 	p := &process{name: name, cmd: cmd, output: output, done: make(chan struct{})}
 	p.waiter.Go(func() {
-		p.err = cmd.Wait()
+		_ = cmd.Wait() // the state tells the same, and more
 		close(p.done)
 	})
 	return p, nil
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// fate is how the child ended; only once it has.
+func (p *process) fate() string { return p.cmd.ProcessState.String() }
 
 // exited tells whether the child is gone already.
 func (p *process) exited() bool {
@@ -69,7 +72,7 @@ func (p *process) exited() bool {
 // signal sends sig to the child alone, not to its group.
 func (p *process) signal(sig syscall.Signal) error {
 	if p.exited() {
-		return fmt.Errorf("signal %s with %s: it has exited already (%v)", p.name, sig, p.err)
+		return fmt.Errorf("signal %s with %s: it has exited already (%s)", p.name, sig, p.fate())
 	}
 	return p.cmd.Process.Signal(sig)
 }

@@ -1,7 +1,7 @@
 package peers
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,7 +12,7 @@ import (
 // startPureFTPd runs Pure-FTPd as root with a puredb of one account.
 func startPureFTPd(s *Server, opt Options) error {
 	if os.Geteuid() != 0 {
-		return errors.New("start pureftpd: it needs root, to become the account's user")
+		return fmt.Errorf("start pureftpd: %w: it needs root, to become the account's user", ErrUnavailable)
 	}
 	in, err := Locate(string(PureFTPd))
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Server) placePureDB(in Install) (string, error) {
 		return "", err
 	}
 	database := filepath.Join(s.dir, "accounts.pdb")
-	cmd := exec.Command(in.Tool("pure-pw"), "mkdb", database, "-f", text)
+	cmd := exec.CommandContext(context.Background(), in.Tool("pure-pw"), "mkdb", database, "-f", text)
 	cmd.Env = append(os.Environ(), in.Env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("compile the account database: %w: %s", err, out)

@@ -94,9 +94,9 @@ func (s *Scripted) URL() string { return "ftp://" + s.Addr() }
 func (s *Scripted) Close() {
 	s.mu.Lock()
 	s.closed = true
-	s.listen.Close()
+	_ = s.listen.Close()
 	for conn := range s.conns {
-		conn.Close()
+		_ = conn.Close()
 	}
 	s.mu.Unlock()
 	s.cond.Broadcast()
@@ -108,7 +108,7 @@ func (s *Scripted) DropAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for conn := range s.conns {
-		conn.Close()
+		_ = conn.Close()
 	}
 }
 
@@ -173,7 +173,7 @@ func (s *Scripted) hold(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		conn.Close()
+		_ = conn.Close()
 		return false
 	}
 	s.conns[conn] = true
@@ -181,7 +181,7 @@ func (s *Scripted) hold(conn net.Conn) bool {
 }
 
 func (s *Scripted) release(conn net.Conn) {
-	conn.Close()
+	_ = conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)

@@ -160,13 +160,13 @@ func (s *Server) begin(begin func(*Server, Options) error, opt Options) error {
 	return nil
 }
 
-// Start is Launch for tests: it fails the test when the server cannot start, stops it with the
+// Start is Launch for tests: it ends the test (see GiveUp) when the server cannot start, stops it with the
 // test, and shows its logs when the test failed.
 func Start(t testing.TB, kind Kind, opt Options) *Server {
 	t.Helper()
 	s, err := Launch(kind, opt)
 	if err != nil {
-		t.Fatal(err)
+		GiveUp(t, err)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {

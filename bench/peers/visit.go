@@ -35,12 +35,12 @@ func (v *Visit) Reply(format string, args ...any) {
 }
 
 // Close ends the control connection cleanly.
-func (v *Visit) Close() { v.conn.Close() }
+func (v *Visit) Close() { _ = v.conn.Close() }
 
 // Reset ends the control connection with a TCP reset.
 func (v *Visit) Reset() {
 	_ = v.conn.SetLinger(0) // a closed socket needs no reset
-	v.conn.Close()
+	_ = v.conn.Close()
 }
 
 // Gone is closed once the visitor has hung up, or Close or Reset was called.
@@ -68,13 +68,21 @@ func (v *Visit) serve() {
 	}
 	for line := range v.lines {
 		verb, arg, _ := strings.Cut(line, " ")
-		v.Verb, v.Arg = strings.ToUpper(strings.TrimLeft(verb, "\xff\xf4\xf2")), arg
+		v.Verb, v.Arg = strings.ToUpper(withoutTelnet(verb)), arg
 		if act, ok := v.s.script.On[v.Verb]; ok {
 			act(v)
 			continue
 		}
 		v.Default()
 	}
+}
+
+// withoutTelnet drops the signals that may precede ABOR: IAC, IP, DM (RFC 854).
+func withoutTelnet(verb string) string {
+	for verb != "" && (verb[0] == 0xff || verb[0] == 0xf4 || verb[0] == 0xf2) {
+		verb = verb[1:]
+	}
+	return verb
 }
 
 func (v *Visit) greet() bool {

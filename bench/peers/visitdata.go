@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,7 @@ import (
 
 func (v *Visit) closeListener() {
 	if v.listen != nil {
-		v.listen.Close()
+		_ = v.listen.Close()
 		v.listen = nil
 	}
 }
@@ -75,7 +76,7 @@ func activeAddr(verb, arg string) (string, error) {
 // OpenData opens the data connection that was agreed on.
 func (v *Visit) OpenData() (*net.TCPConn, error) {
 	if v.active != "" {
-		conn, err := net.DialTimeout("tcp", v.active, 5*time.Second)
+		conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(context.Background(), "tcp", v.active)
 		v.active = ""
 		if err != nil {
 			return nil, err

@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +12,7 @@ import (
 // own; the machine's files stay as they are.
 func startVSFTPD(s *Server, opt Options) error {
 	if os.Geteuid() != 0 {
-		return errors.New("start vsftpd: it needs root, to log a user in by PAM and to get a private mount namespace")
+		return fmt.Errorf("start vsftpd: %w: it needs root, to log a user in by PAM and to get a private mount namespace", ErrUnavailable)
 	}
 	in, err := Locate(string(VSFTPD))
 	if err != nil {
