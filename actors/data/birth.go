@@ -2,12 +2,12 @@ package data
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // A data connection is born broken: whatever closes it, from a cancelled dial
@@ -19,24 +19,11 @@ import (
 func connect(ctx context.Context, leg Leg, limit time.Duration) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	d := net.Dialer{KeepAlive: -1, Control: bornBroken}
-	d.SetMultipathTCP(false) // splice knows plain TCP only
-	// A source of the other family cannot reach the peer; the system's choice
-	// can. Without a source there is no local address, as a zero one is bound.
-	if source := leg.Source.Unmap(); source.IsValid() && source.Is4() == leg.Addr.Addr().Unmap().Is4() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
-		d.Control = bornBrokenAndBoundLate
-	}
-	conn, err := d.DialContext(ctx, "tcp", leg.Addr.String())
+	conn, err := sockets.Dial(ctx, leg.Source, leg.Addr, bornBroken)
 	if err != nil {
 		return nil, fmt.Errorf("connecting data connection to %s: %w", leg.Addr, err)
 	}
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
-		_ = conn.Close()
-		return nil, fmt.Errorf("connecting data connection to %s: %T is no TCP connection", leg.Addr, conn)
-	}
-	return tcp, nil
+	return conn, nil
 }
 
 func bornBroken(_, _ string, c syscall.RawConn) error {
@@ -47,10 +34,6 @@ func bornBroken(_, _ string, c syscall.RawConn) error {
 		return err
 	}
 	return serr
-}
-
-func bornBrokenAndBoundLate(network, address string, c syscall.RawConn) error {
-	return errors.Join(bornBroken(network, address, c), lateBind(network, address, c))
 }
 
 // breakOff makes an accepted connection like a dialled one. It fails only on a

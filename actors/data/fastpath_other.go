@@ -4,7 +4,6 @@ package data
 
 import (
 	"net"
-	"syscall"
 	"time"
 )
 
@@ -22,5 +21,3 @@ func (c *Channel) relay(dst, src *net.TCPConn, clock *stallClock) (moved int64, 
 func unsentBytes(*net.TCPConn) int { return unknown }
 
 func newsDelay(*net.TCPConn) time.Duration { return 5 * time.Millisecond }
-
-func lateBind(_, _ string, _ syscall.RawConn) error { return nil }

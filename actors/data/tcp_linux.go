@@ -2,7 +2,6 @@ package data
 
 import (
 	"net"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -50,16 +49,4 @@ func newsDelay(conn *net.TCPConn) time.Duration {
 		d = least
 	}
 	return min(d, most)
-}
-
-// lateBind lets the system choose the source port at connect time, so that one
-// port can serve many destinations. IPv6 sockets know the option, too.
-func lateBind(_, _ string, c syscall.RawConn) error {
-	var serr error
-	if err := c.Control(func(fd uintptr) {
-		serr = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-	}); err != nil {
-		return err
-	}
-	return serr
 }

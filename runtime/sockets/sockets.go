@@ -24,6 +24,7 @@ type Control func(network, address string, c syscall.RawConn) error
 // keep-alive probes.
 func Dial(ctx context.Context, source netip.Addr, to netip.AddrPort, control Control) (*net.TCPConn, error) {
 	d := net.Dialer{Control: control}
+	d.SetMultipathTCP(false)
 	if control != nil {
 		d.KeepAlive = -1
 	}
