@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -34,10 +33,9 @@ func (s *Session) execute(ctx context.Context, actions []dialogue.Action) {
 		case dialogue.DropBackend:
 			s.back.drop()
 		case dialogue.ReportConnected:
-			s.tellPolicy(messages.ReportConnected{Lease: s.back.lease, Took: a.Took})
+			s.reportConnected(a.Took)
 		case dialogue.ReportFailed:
-			s.tellPolicy(messages.ReportFailed{Lease: s.back.lease, Err: a.Err})
-			s.back.lease = 0
+			s.reportFailed(a.Err)
 		case dialogue.AskLogin:
 			s.askLogin(ctx, a)
 		case dialogue.LoggedIn:
@@ -65,11 +63,15 @@ func (s *Session) transferAction(ctx context.Context, a dialogue.Action) {
 	case dialogue.StartData:
 		s.startData(ctx, a)
 	case dialogue.ProceedData:
-		s.channel.Proceed()
+		if s.channel != nil { // it may have failed before the backend agreed
+			s.channel.Proceed()
+		}
 	case dialogue.SettleData:
-		s.channel.Settle(a.Clean)
+		if s.channel != nil {
+			s.channel.Settle(a.Clean)
+		}
 	case dialogue.AbortData:
-		s.abort()
+		s.forgetData()
 	default:
 		s.proxyLog(zerolog.ErrorLevel).Type("action", a).Msg("action without a hand to do it")
 	}
@@ -84,31 +86,6 @@ func (s *Session) sendClient(a dialogue.SendClient) {
 func (s *Session) backendWritten(err error) {
 	if err != nil {
 		s.queue = append(s.queue, messages.BackendLost{Attempt: s.back.attempt, Err: err})
-	}
-}
-
-func (s *Session) pick(ctx context.Context, a dialogue.PickBackend) {
-	if s.picks == nil {
-		s.picks = make(chan messages.BackendPicked, 1)
-	}
-	ctx, cancel := context.WithTimeout(ctx, pickTimeout)
-	defer cancel()
-	err := s.setup.Services.Policy.Send(ctx, messages.PickBackend{
-		Pool: s.setup.Pool, Client: s.client.Addr(), User: s.mind.User(), Tried: a.Tried, Reply: s.picks,
-	})
-	if err != nil {
-		s.queue = append(s.queue, messages.BackendPicked{Err: err})
-		return
-	}
-	s.pickBy = time.Now().Add(pickTimeout)
-}
-
-func (s *Session) tellPolicy(m messages.ToPolicy) {
-	if s.back.lease == 0 {
-		return
-	}
-	if err := s.setup.Services.Policy.Tell(m, tellTimeout); err != nil {
-		s.proxyLog(zerolog.ErrorLevel).Err(err).Msg("reporting a backend to the policy actor")
 	}
 }
 
@@ -129,7 +106,7 @@ func (s *Session) askLogin(ctx context.Context, a dialogue.AskLogin) {
 	if s.logins == nil {
 		s.logins = make(chan messages.LoginAnswered, 1)
 	}
-	ctx, cancel := context.WithTimeout(ctx, pickTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.setup.Services.waits().pick)
 	defer cancel()
 	err := s.setup.Services.Reception.Send(ctx, messages.AskLogin{Session: s.id, User: a.User, Reply: s.logins})
 	if err != nil {
@@ -176,6 +153,7 @@ func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
 	back := s.leg(a.Back, messages.BackSide, s.setup.Source, func(peer netip.Addr) bool {
 		return peer == server || cfg.AllowForeign
 	})
+	s.forgetData()
 	ctx, s.abort = context.WithCancel(ctx)
 	s.channel = data.New(data.Config{
 		Transfer: a.Transfer, Upload: a.Upload, Front: front, Back: back,
@@ -183,9 +161,18 @@ func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
 		Stalled:        s.setup.Stalled,
 		Pipes:          s.setup.Services.Pipes,
 		Tell:           s.inbox,
-		Log:            s.setup.ProxyLog,
+		Log:            s.setup.ProxyLog.With().EmbedObject(s).Logger(),
 	})
 	s.kids.Go(ctx, s.channel) // ends when the transfer does, or by abort
+}
+
+// forgetData ends what is left of a data channel. Without it the context of
+// every transfer would be kept until the session ends.
+func (s *Session) forgetData() {
+	if s.abort != nil {
+		s.abort()
+	}
+	s.abort, s.channel = nil, nil
 }
 
 // leg hands a listener over to the data channel, or says where to connect to.

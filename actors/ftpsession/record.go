@@ -30,7 +30,7 @@ func (s *Session) record(a dialogue.RecordTransfer) {
 	if a.Type == 'A' {
 		m.Type = messages.ASCII
 	}
-	if err := s.setup.Services.Journal.Tell(m, tellTimeout); err != nil {
+	if err := s.setup.Services.Journal.Tell(m, s.setup.Services.waits().tell); err != nil {
 		s.proxyLog(zerolog.ErrorLevel).Err(err).Str("path", a.Path).Msg("transfer log line lost")
 	}
 }

@@ -81,23 +81,28 @@ func (s *Session) Run(ctx context.Context) error {
 	s.opened = time.Now()
 	ctx, stop := context.WithCancelCause(ctx)
 	s.kids = supervise.NewGroup(2)
-	s.writer = lineWriter{conn: s.conn, scratch: &s.setup.Services.scratch}
-	defer s.leave()       // fourth: lease and listeners go back
-	defer s.kids.Wait()   // third: no child outlives us
-	defer s.closeClient() // second: wakes the reader out of its wait
-	defer stop(nil)       // first: tells every child
+	s.writer = lineWriter{conn: s.conn, share: s.setup.Services}
+	crashed := true
+	defer s.leave()       // fifth: lease and listeners go back
+	defer s.kids.Wait()   // fourth: no child outlives us
+	defer s.closeClient() // third: wakes the reader out of its wait
+	defer stop(nil)       // second: tells every child
+	defer func() {        // first, with the panic still under way: a client hears of it, too
+		if crashed {
+			s.apologise("session crashed")
+		}
+	}()
 
-	if err := s.open(ctx); err != nil {
-		return err
-	}
-	for !s.mind.Ended() {
-		ev, err := s.wait(ctx)
-		if ev == nil {
-			return err
+	err := s.open(ctx)
+	for err == nil && !s.mind.Ended() {
+		var ev messages.ToSession
+		if ev, err = s.wait(ctx); ev == nil {
+			break
 		}
 		s.handle(ctx, ev)
 	}
-	return nil
+	crashed = false
+	return err
 }
 
 // wait returns the next event; none means that the session is over. It stands
@@ -111,7 +116,7 @@ func (s *Session) wait(ctx context.Context) (messages.ToSession, error) {
 		case ev := <-s.inbox.C():
 			return ev, nil
 		case p := <-s.picks:
-			s.pickBy = time.Time{}
+			s.picked(p)
 			return p, nil
 		case l := <-s.logins:
 			return l, nil
@@ -130,9 +135,13 @@ func (s *Session) wait(ctx context.Context) (messages.ToSession, error) {
 
 //go:noinline
 func (s *Session) childCrashed(exit supervise.Exit) error {
-	s.reason = exit.Err.Error()
-	s.goodbye("Internal error, closing control connection")
+	s.apologise(exit.Err.Error())
 	return exit.Err
+}
+
+func (s *Session) apologise(reason string) {
+	s.reason = reason
+	s.goodbye("Internal error, closing control connection")
 }
 
 //go:noinline
@@ -169,9 +178,12 @@ func (s *Session) open(ctx context.Context) error {
 //go:noinline
 func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
 	if c, ok := ev.(messages.BackendConnected); ok {
-		s.back.take(c, &s.setup.Services.scratch)
+		s.back.take(c, s.setup.Services)
 	}
 	s.execute(ctx, s.mind.Step(ev, time.Now()))
+	if _, ok := ev.(messages.TransferFinished); ok {
+		s.forgetData()
+	}
 	s.follow(ctx)
 }
 
@@ -199,8 +211,6 @@ func (s *Session) arm() {
 	s.timer.Reset(time.Until(at))
 }
 
-var errPolicySilent = errors.New("the policy actor does not answer")
-
 func (s *Session) timeReached() messages.ToSession {
 	if !s.pickBy.IsZero() && !time.Now().Before(s.pickBy) {
 		s.withdrawPick()
@@ -209,22 +219,17 @@ func (s *Session) timeReached() messages.ToSession {
 	return messages.TimeReached{}
 }
 
-// withdrawPick takes back a pick that is not answered yet, so that its lease is
-// not lost.
-func (s *Session) withdrawPick() {
-	if s.pickBy.IsZero() {
-		return
-	}
-	if err := s.setup.Services.Policy.Tell(messages.WithdrawPick{Reply: s.picks}, tellTimeout); err != nil {
-		s.proxyLog(zerolog.ErrorLevel).Err(err).Msg("withdrawing the pick of a backend")
-	}
-	s.pickBy, s.picks = time.Time{}, nil
+// goodbye tells the client 421 outside of the dialogue. Nobody has time left
+// to wait for a client that does not listen.
+func (s *Session) goodbye(text string) {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(farewellTime))
+	_, _ = s.conn.Write(ftp.Closing(text).Append(nil)) // a client that is gone need not know
 }
 
-// goodbye tells the client 421 outside of the dialogue.
-func (s *Session) goodbye(text string) {
-	_ = s.writer.reply(ftp.Closing(text)) // a client that is gone need not know
-}
+// HangUp makes a write to the client that is under way fail soon. It is for the
+// one who has ended the session's context: only waiting heeds that, and a client
+// that takes no bytes could hold a write for longer than anybody wants to wait.
+func (s *Session) HangUp() { _ = s.conn.SetWriteDeadline(time.Now().Add(farewellTime)) }
 
 // leave gives back what the session held.
 func (s *Session) leave() {
@@ -232,12 +237,7 @@ func (s *Session) leave() {
 	s.timerStop()
 	s.dropOffers()
 	s.withdrawPick()
-	if lease := s.back.lease; lease != 0 {
-		s.back.lease = 0
-		if err := s.setup.Services.Policy.Tell(messages.ReleaseLease{Lease: lease}, tellTimeout); err != nil {
-			s.proxyLog(zerolog.ErrorLevel).Err(err).Msg("giving back the lease of a backend")
-		}
-	}
+	s.releaseLease()
 	s.systemLog(zerolog.InfoLevel).Dur("took", time.Since(s.opened)).Str("reason", s.reason).Msg("FTP session closed.")
 }
 
@@ -250,6 +250,7 @@ func (s *Session) timerStop() {
 func (s *Session) systemLog(level zerolog.Level) *zerolog.Event {
 	return s.tag(s.setup.Log.WithLevel(level))
 }
+
 func (s *Session) proxyLog(level zerolog.Level) *zerolog.Event {
 	return s.tag(s.setup.ProxyLog.WithLevel(level))
 }
@@ -259,5 +260,10 @@ func (s *Session) tag(e *zerolog.Event) *zerolog.Event {
 	if e == nil {
 		return nil
 	}
-	return e.Uint64("session", uint64(s.id)).Str("server", s.setup.Server).Str("client", s.client.Addr().String())
+	return e.EmbedObject(s)
+}
+
+// MarshalZerologObject gives what every line of the session carries.
+func (s *Session) MarshalZerologObject(e *zerolog.Event) {
+	e.Uint64("session", uint64(s.id)).Str("server", s.setup.Server).Str("client", s.client.Addr().String())
 }

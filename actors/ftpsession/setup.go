@@ -26,6 +26,22 @@ type Services struct {
 	Buffers   *readiness.Buffers
 
 	scratch sync.Pool // *[]byte, for encoding lines
+	limits  waits     // zero: the usual ones
+}
+
+// waits are limits that are not configurable because nobody should have to
+// think of them.
+type waits struct {
+	write time.Duration // a peer that takes no reply for so long is gone
+	pick  time.Duration // policy answers in microseconds, or is being restarted
+	tell  time.Duration // for messages to the services
+}
+
+func (s *Services) waits() waits {
+	if s.limits == (waits{}) {
+		return waits{write: 30 * time.Second, pick: 5 * time.Second, tell: 2 * time.Second}
+	}
+	return s.limits
 }
 
 // Setup is what the sessions of one server, for one class of clients, share.
@@ -48,10 +64,5 @@ type Setup struct {
 	ProxyLog    zerolog.Logger
 }
 
-// Limits that are not configurable because nobody should have to think of them.
-const (
-	writeTimeout = 30 * time.Second // a peer that takes no reply for so long is gone
-	pickTimeout  = 5 * time.Second  // policy answers in microseconds, or is being restarted
-	tellTimeout  = 2 * time.Second  // for messages to the services
-	inboxSize    = 4
-)
+// inboxSize is enough for one message of each child.
+const inboxSize = 4

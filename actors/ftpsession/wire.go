@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,14 +17,14 @@ import (
 // by the codec, which refuses CR, LF and NUL inside, and written at once under
 // a deadline.
 type lineWriter struct {
-	conn    net.Conn
-	scratch *sync.Pool
-	until   time.Time // the write deadline that is set
+	conn  net.Conn
+	share *Services
+	until time.Time // the write deadline that is set
 }
 
 func (w *lineWriter) reply(r ftp.Reply) error {
 	buf := w.borrow()
-	defer w.scratch.Put(buf)
+	defer w.share.scratch.Put(buf)
 	*buf = r.Append((*buf)[:0])
 	return w.write(*buf)
 }
@@ -35,7 +34,7 @@ func (w *lineWriter) command(c ftp.Command) error {
 		return net.ErrClosed
 	}
 	buf := w.borrow()
-	defer w.scratch.Put(buf)
+	defer w.share.scratch.Put(buf)
 	line, err := c.Append((*buf)[:0])
 	if err != nil {
 		return fmt.Errorf("encoding %s for the backend: %w", c.Verb, err)
@@ -71,7 +70,7 @@ func (w *lineWriter) abort() error {
 }
 
 func (w *lineWriter) borrow() *[]byte {
-	if b, ok := w.scratch.Get().(*[]byte); ok {
+	if b, ok := w.share.scratch.Get().(*[]byte); ok {
 		return b
 	}
 	b := make([]byte, 0, 512)
@@ -87,9 +86,9 @@ func (w *lineWriter) write(b []byte) error {
 // refresh keeps a write deadline ahead of now. Moving it costs a lock, so it is
 // moved only when half of it is used up.
 func (w *lineWriter) refresh() {
-	now := time.Now()
-	if w.until.Sub(now) < writeTimeout/2 {
-		w.until = now.Add(writeTimeout)
+	now, limit := time.Now(), w.share.waits().write
+	if w.until.Sub(now) < limit/2 {
+		w.until = now.Add(limit)
 		_ = w.conn.SetWriteDeadline(w.until) // fails only on a closed one, and so will the write
 	}
 }
@@ -104,11 +103,11 @@ type link struct {
 	remote  netip.AddrPort
 }
 
-func (l *link) take(ev messages.BackendConnected, scratch *sync.Pool) {
+func (l *link) take(ev messages.BackendConnected, share *Services) {
 	if ev.Attempt != l.attempt {
 		return
 	}
-	l.writer = lineWriter{conn: ev.Conn, scratch: scratch}
+	l.writer = lineWriter{conn: ev.Conn, share: share}
 	l.local, l.remote = ev.Local, ev.Remote
 }
 
