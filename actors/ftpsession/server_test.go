@@ -80,7 +80,12 @@ func (s *server) accept() {
 }
 
 func (v *visit) run() {
-	defer v.conn.Close()
+	defer func() {
+		v.conn.Close()
+		if v.pasv != nil {
+			v.pasv.Close()
+		}
+	}()
 	if banner := v.on["banner"]; banner != nil {
 		banner(v, "")
 	} else {
