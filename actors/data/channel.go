@@ -153,15 +153,26 @@ func (c *Channel) transfer(ctx context.Context) *fault {
 	if err := c.cfg.Tell.Send(ctx, ended); err != nil {
 		return c.blame(ctx, &fault{from, messages.StageAbort, err})
 	}
-	select {
-	case clean := <-c.settle:
-		if !clean {
-			return &fault{from, messages.StageAbort, ErrAborted}
-		}
-	case <-ctx.Done():
+	if !c.settledClean(ctx) {
 		return &fault{from, messages.StageAbort, ErrAborted}
 	}
 	return c.finish(ctx, dst)
+}
+
+// settledClean waits for the session's word. An abort that follows a settlement
+// does not undo it: the session only has no more use for the details.
+func (c *Channel) settledClean(ctx context.Context) bool {
+	select {
+	case clean := <-c.settle:
+		return clean
+	case <-ctx.Done():
+	}
+	select {
+	case clean := <-c.settle:
+		return clean
+	default:
+		return false
+	}
 }
 
 // blame says whose fault an error is: with an ended context, the abort's.
