@@ -40,74 +40,119 @@ func after(now time.Time, limit time.Duration) time.Time {
 	return now.Add(limit)
 }
 
+// limit names one of the limits, in the order in which they are acted on.
+type limit uint8
+
+const (
+	stepLimit limit = iota
+	settleLimit
+	lingerLimit
+	doubtLimit
+	loginLimit
+	sessionLimit
+	idleLimit
+	noTransferLimit
+	limits // how many there are
+)
+
 // Deadline is when the machine wants to hear messages.TimeReached; zero: never.
 func (m *Machine) Deadline() time.Time {
 	var first time.Time
 	if m.phase == ended {
 		return first
 	}
-	m.limits(func(at time.Time, _ func()) bool {
-		if first.IsZero() || at.Before(first) {
+	for l := range limits {
+		if at := m.due(l); !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
-		return true
-	})
+	}
 	return first
 }
 
-// checkTime acts on the limits that are reached.
+// checkTime acts on the first limit that is reached. One is enough: it may have
+// changed everything, and the deadline of the next brings us back.
 func (m *Machine) checkTime() {
 	if m.phase == ended {
 		return
 	}
-	m.limits(func(at time.Time, reached func()) bool {
-		if at.After(m.now) {
-			return true
+	for l := range limits {
+		if at := m.due(l); !at.IsZero() && !at.After(m.now) {
+			m.reached(l)
+			return
 		}
-		reached()
-		return false // it may have changed everything: one at a time
-	})
-}
-
-// limits calls each with every limit that is running, until it returns false.
-func (m *Machine) limits(each func(at time.Time, reached func()) bool) {
-	c, cfg := &m.clock, &m.cfg
-	t := m.xfer
-	if !m.limit(c.stepEnds, m.stepTimedOut, each) ||
-		!m.limit(c.settleAt, m.believeEnd, each) ||
-		!m.limit(c.lingerEnds, m.lingerTimedOut, each) ||
-		!m.limit(c.doubtEnds, m.believeDoubt, each) ||
-		t != nil && t.goodbye != "" && t.broken { // nothing is left to be ended
-		return
 	}
-	_ = (m.phase == loggedIn || m.timeout(c.opened, cfg.TimeoutLogin, "login", ftp.LoginTimeout, each)) &&
-		m.timeout(c.entered, cfg.TimeoutSession, "session", ftp.SessionTimeout, each) &&
-		(t.moving() || m.timeout(c.activity, cfg.TimeoutIdle, "idle", ftp.IdleTimeout, each)) &&
-		(t != nil || m.phase != loggedIn ||
-			m.timeout(c.transfer, cfg.TimeoutNoTransfer, "no transfer", ftp.NoTransferTimeout, each))
 }
 
-func (m *Machine) limit(at time.Time, reached func(), each func(time.Time, func()) bool) bool {
-	return at.IsZero() || each(at, reached)
-}
-
-// timeout is a limit that ends the session with a 421 naming its seconds.
-func (m *Machine) timeout(from time.Time, limit time.Duration, name string, text func(int) ftp.Reply, each func(time.Time, func()) bool) bool {
-	if from.IsZero() || limit <= 0 {
-		return true
+// due is when a limit is reached; zero: it is not running.
+func (m *Machine) due(l limit) time.Time {
+	c, t := &m.clock, m.xfer
+	switch l {
+	case stepLimit:
+		return c.stepEnds
+	case settleLimit:
+		return c.settleAt
+	case lingerLimit:
+		return c.lingerEnds
+	case doubtLimit:
+		return c.doubtEnds
 	}
-	return each(from.Add(limit), func() {
-		m.note(Info, name+" timeout reached", nil)
-		reply := text(int(limit / time.Second))
-		switch {
-		case m.xfer != nil:
-			m.leave(name+" timeout", reply)
-		case !m.back.relayed:
-			m.end(name + " timeout") // the client has not heard a word from us
-		default:
-			m.farewell(reply, name+" timeout")
-		}
-	})
+	if t != nil && t.goodbye != "" && t.broken { // nothing is left to be ended
+		return time.Time{}
+	}
+	switch {
+	case l == loginLimit && m.phase != loggedIn:
+		return from(c.opened, m.cfg.TimeoutLogin)
+	case l == sessionLimit:
+		return from(c.entered, m.cfg.TimeoutSession)
+	case l == idleLimit && !t.moving():
+		return from(c.activity, m.cfg.TimeoutIdle)
+	case l == noTransferLimit && t == nil && m.phase == loggedIn:
+		return from(c.transfer, m.cfg.TimeoutNoTransfer)
+	}
+	return time.Time{}
+}
+
+func from(start time.Time, limit time.Duration) time.Time {
+	if start.IsZero() {
+		return start
+	}
+	return after(start, limit)
+}
+
+// reached acts on a limit.
+func (m *Machine) reached(l limit) {
+	switch l {
+	case stepLimit:
+		m.stepTimedOut()
+	case settleLimit:
+		m.believeEnd()
+	case lingerLimit:
+		m.lingerTimedOut()
+	case doubtLimit:
+		m.believeDoubt()
+	case loginLimit:
+		m.timedOut("login", ftp.LoginTimeout, m.cfg.TimeoutLogin)
+	case sessionLimit:
+		m.timedOut("session", ftp.SessionTimeout, m.cfg.TimeoutSession)
+	case idleLimit:
+		m.timedOut("idle", ftp.IdleTimeout, m.cfg.TimeoutIdle)
+	case noTransferLimit:
+		m.timedOut("no transfer", ftp.NoTransferTimeout, m.cfg.TimeoutNoTransfer)
+	}
+}
+
+// timedOut ends the session with a 421 that names the seconds of the limit.
+func (m *Machine) timedOut(name string, text func(int) ftp.Reply, limit time.Duration) {
+	m.note(Info, name+" timeout reached", nil)
+	reply := text(int(limit / time.Second))
+	switch {
+	case m.xfer != nil:
+		m.leave(name+" timeout", reply)
+	case !m.back.relayed:
+		m.end(name + " timeout") // the client has not heard a word from us
+	default:
+		m.farewell(reply, name+" timeout")
+	}
 }
 
 // stepTimedOut ends an attempt to connect that takes too long.
