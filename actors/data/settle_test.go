@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"io"
 	"testing"
 
@@ -37,4 +38,19 @@ func TestAbortDoesNotUndoASettlement(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestSettlementComesBeforeAbort(t *testing.T) {
+	ctx, abort := context.WithCancel(t.Context())
+	abort()
+	for range 100 { // both are there when the channel looks
+		c := New(Config{})
+		c.Settle(true)
+		if !c.settledClean(ctx) {
+			t.Fatal("an abort undid a settlement")
+		}
+	}
+	if New(Config{}).settledClean(ctx) {
+		t.Fatal("an abort alone counts as a settlement")
+	}
 }
