@@ -122,6 +122,13 @@ func TestAbort(t *testing.T) {
 			record RETR f I false
 			C: PWD
 			>B PWD`},
+		{"a_second_150_is_pure_ftpds_last_word", nil, retr + went + begun + `
+			data finished back aborted
+			B: 150 0.007 seconds (measured here)
+			>C 426 Transfer aborted. Data connection closed
+			B: 226 aborted
+			>C 226 aborted
+			record RETR f I false`},
 		{"the_data_closes_last", nil, retr + went + begun + `
 			B: 426 cut
 			>C 426 cut

@@ -155,9 +155,18 @@ func (m *Machine) backendLost(err error) {
 	case m.await != nil && m.asked.Verb == ftp.PASS && m.phase == connected:
 		m.note(Warn, "lost backend connection handling PASS command", err)
 		m.farewell(ftp.LoginIncorrect(), "backend lost at login")
+	case m.await != nil && isMalformed(err):
+		// Where the next reply begins is anybody's guess, so there is none.
+		m.tell(ftp.Failed(500, m.asked.Verb, "Invalid argument"))
+		m.farewell(lostReply(), "backend sent a malformed reply")
 	default:
 		m.farewell(lostReply(), "backend lost")
 	}
+}
+
+func isMalformed(err error) bool {
+	var malformed *ftp.ReplyError
+	return errors.As(err, &malformed)
 }
 
 func lostReply() ftp.Reply { return ftp.Closing("Lost connection to server") }

@@ -7,6 +7,11 @@ func TestTransferLosses(t *testing.T) {
 		>C 421 Lost connection to server, closing control connection
 		end: backend lost in mid transfer`
 	prove(t, []claim{
+		{"a_second_150_ends_what_was_broken_off", nil, retr + went + `
+			data finished front copy
+			B: 150 0.007 seconds (measured here)
+			record RETR f I false
+			>C 426 Transfer aborted. Data connection closed`},
 		{"the_client_before_1xx", nil, retr + gone + `
 			end: client lost in mid transfer`},
 		{"the_client_in_mid_data", nil, retr + went + gone + `
@@ -115,5 +120,26 @@ func TestTransferLosses(t *testing.T) {
 			>C 425 RETR: Connection refused
 			>C 421 going down
 			end: backend closed the session`},
+	})
+}
+
+func TestMalformedReply(t *testing.T) {
+	const ends = `
+			>C 500 PWD: Invalid argument
+			>C 421 Lost connection to server, closing control connection
+			end: backend sent a malformed reply`
+	prove(t, []claim{
+		{"no_code", nil, greeted + signedIn + `
+			C: PWD
+			>B PWD
+			B: what?` + ends},
+		{"a_low_code", nil, greeted + signedIn + `
+			C: PWD
+			>B PWD
+			B: 099 low` + ends},
+		{"nobody_asked", nil, greeted + signedIn + `
+			B: what?
+			>C 421 Lost connection to server, closing control connection
+			end: backend lost`},
 	})
 }

@@ -113,8 +113,9 @@ func (s *script) event(line string) {
 	case "B:":
 		s.said.Feed([]byte(breaks.Replace(rest) + "\r\n"))
 		for r, ok, err := s.said.Next(); ok || err != nil; r, ok, err = s.said.Next() {
-			if err != nil {
-				s.t.Fatalf("script: %q: %v", line, err)
+			if err != nil { // the decoder is done with this backend, and so is its reader
+				s.step(messages.BackendLost{Attempt: attempt, Err: err})
+				return
 			}
 			s.step(messages.ReplyReceived{Attempt: attempt, Reply: r})
 		}
