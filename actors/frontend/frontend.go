@@ -49,12 +49,21 @@ func (r *Reader) Resume() {
 func (r *Reader) Run(ctx context.Context) error {
 	defer r.in.Release()
 	for {
+		var broken error
+		if r.decode.Buffered() == 0 {
+			// Wait for bytes first: by the time they come the nod is there, and
+			// the reader is woken once for a command instead of twice.
+			broken = r.in.Await()
+		}
 		select {
 		case <-r.resume:
 		case <-ctx.Done():
 			return nil
 		}
-		m, lost := r.next()
+		m, lost := messages.CommandReceived{}, broken
+		if broken == nil {
+			m, lost = r.next()
+		}
 		if lost != nil {
 			return ignoreEnd(ctx, r.tell.Send(ctx, messages.FrontendLost{Err: lost}))
 		}

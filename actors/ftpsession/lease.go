@@ -43,7 +43,7 @@ func (s *Session) pick(ctx context.Context, a dialogue.PickBackend) {
 
 // picked takes over the lease that comes with an answer.
 func (s *Session) picked(p messages.BackendPicked) {
-	s.pickBy = time.Time{}
+	s.pickBy, s.picks = time.Time{}, nil
 	if p.Lease == 0 {
 		return
 	}

@@ -180,6 +180,7 @@ func TestCrash_ends_the_session_properly(t *testing.T) {
 		r := newRig(t, never)
 		r.setup.Services.Buffers = nil
 		r.start()
+		r.send("NOOP\r\n") // to be read into no buffer
 		crashed(t, r, "frontend reader")
 		r.policy.settled(t, "withdrawn")
 	})

@@ -81,7 +81,7 @@ func (s *Session) Run(ctx context.Context) error {
 	s.opened = time.Now()
 	ctx, stop := context.WithCancelCause(ctx)
 	s.kids = supervise.NewGroup(2)
-	s.writer = lineWriter{conn: s.conn, share: s.setup.Services}
+	s.writer = newLineWriter(s.conn, s.setup.Services)
 	crashed := true
 	defer s.leave()       // fifth: lease and listeners go back
 	defer s.kids.Wait()   // fourth: no child outlives us
@@ -112,23 +112,36 @@ func (s *Session) Run(ctx context.Context) error {
 //go:noinline
 func (s *Session) wait(ctx context.Context) (messages.ToSession, error) {
 	for {
-		select {
-		case ev := <-s.inbox.C():
-			return ev, nil
-		case p := <-s.picks:
-			s.picked(p)
-			return p, nil
-		case l := <-s.logins:
-			return l, nil
-		case <-s.timer.C:
-			s.armed = time.Time{}
-			return s.timeReached(), nil
-		case exit := <-s.kids.Exits():
-			if exit.Err != nil {
-				return nil, s.childCrashed(exit)
+		var exit supervise.Exit
+		if s.picks == nil && s.logins == nil { // as nearly always: each case costs
+			select {
+			case ev := <-s.inbox.C():
+				return ev, nil
+			case <-s.timer.C:
+				return s.timeReached(), nil
+			case exit = <-s.kids.Exits():
+			case <-ctx.Done():
+				return nil, s.shutDown()
 			}
-		case <-ctx.Done():
-			return nil, s.shutDown()
+		} else {
+			select {
+			case ev := <-s.inbox.C():
+				return ev, nil
+			case p := <-s.picks:
+				s.picked(p)
+				return p, nil
+			case l := <-s.logins:
+				s.logins = nil
+				return l, nil
+			case <-s.timer.C:
+				return s.timeReached(), nil
+			case exit = <-s.kids.Exits():
+			case <-ctx.Done():
+				return nil, s.shutDown()
+			}
+		}
+		if exit.Err != nil {
+			return nil, s.childCrashed(exit)
 		}
 	}
 }
@@ -211,7 +224,9 @@ func (s *Session) arm() {
 	s.timer.Reset(time.Until(at))
 }
 
+//go:noinline
 func (s *Session) timeReached() messages.ToSession {
+	s.armed = time.Time{}
 	if !s.pickBy.IsZero() && !time.Now().Before(s.pickBy) {
 		s.withdrawPick()
 		return messages.BackendPicked{Err: errPolicySilent}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // lineWriter is the only way onto a control connection: every line is encoded
@@ -18,8 +19,18 @@ import (
 // a deadline.
 type lineWriter struct {
 	conn  net.Conn
+	tcp   *sockets.Writer // nil: conn is no plain TCP connection
 	share *Services
 	until time.Time // the write deadline that is set
+}
+
+func newLineWriter(conn net.Conn, share *Services) lineWriter {
+	w := lineWriter{conn: conn, share: share}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		// An error means that it is closed, which the first write will tell.
+		w.tcp, _ = sockets.NewWriter(tcp)
+	}
+	return w
 }
 
 func (w *lineWriter) reply(r ftp.Reply) error {
@@ -79,6 +90,9 @@ func (w *lineWriter) borrow() *[]byte {
 
 func (w *lineWriter) write(b []byte) error {
 	w.refresh()
+	if w.tcp != nil {
+		return w.tcp.Write(b)
+	}
 	_, err := w.conn.Write(b)
 	return err
 }
@@ -107,7 +121,7 @@ func (l *link) take(ev messages.BackendConnected, share *Services) {
 	if ev.Attempt != l.attempt {
 		return
 	}
-	l.writer = lineWriter{conn: ev.Conn, share: share}
+	l.writer = newLineWriter(ev.Conn, share)
 	l.local, l.remote = ev.Local, ev.Remote
 }
 

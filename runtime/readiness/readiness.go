@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // BufferSize is how much one read takes at most. Lines of a control connection
@@ -37,16 +39,19 @@ type Reader struct {
 	raw     syscall.RawConn // nil: the connection has no descriptor to wait on
 	buffers *Buffers
 	try     func(fd uintptr) bool // r.attempt, made once
+	peek    func(fd uintptr) bool // r.look, made once
 
-	buf *Buffer // borrowed
-	n   int
-	err error
+	buf    *Buffer // borrowed
+	n      int
+	err    error
+	looked bool
+	scrap  [1]byte
 }
 
 // NewReader returns a reader of conn that borrows from buffers.
 func NewReader(conn net.Conn, buffers *Buffers) (*Reader, error) {
 	r := &Reader{conn: conn, buffers: buffers}
-	r.try = r.attempt
+	r.try, r.peek = r.attempt, r.look
 	var sc syscall.Conn
 	switch c := conn.(type) {
 	case *net.TCPConn:
@@ -89,6 +94,44 @@ func (r *Reader) Read() ([]byte, error) {
 	return r.done(r.n, r.err)
 }
 
+// Await waits until Read would not have to: bytes are there, or the end is. It
+// reads nothing, and borrows nothing while it waits. An error is the
+// connection's own, and may not be told again. A connection that is neither TCP
+// nor a Unix socket is not waited for.
+func (r *Reader) Await() error {
+	if r.raw == nil {
+		return nil
+	}
+	r.looked, r.err = false, nil
+	if err := r.raw.Read(r.peek); err != nil {
+		return err
+	}
+	return r.err
+}
+
+// look sees whether there is something to read; once the poller has spoken, it
+// is believed.
+func (r *Reader) look(fd uintptr) bool {
+	if r.looked {
+		return true
+	}
+	r.looked = true
+	err := sockets.Peek(int(fd), r.scrap[:])
+	if err == unix.EAGAIN {
+		return false
+	}
+	r.err = r.wrap(err)
+	return true
+}
+
+// wrap says whose error it is.
+func (r *Reader) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: "read", Net: "tcp", Source: r.conn.LocalAddr(), Addr: r.conn.RemoteAddr(), Err: err}
+}
+
 func (r *Reader) done(n int, err error) ([]byte, error) {
 	if n > 0 { // an error that came with bytes comes again
 		return r.buf[:n], nil
@@ -100,26 +143,15 @@ func (r *Reader) done(n int, err error) ([]byte, error) {
 // attempt reads if bytes are there; false makes the poller wait.
 func (r *Reader) attempt(fd uintptr) bool {
 	buf := r.buffers.get()
-	n, err := ignoringEINTR(int(fd), buf[:])
+	n, err := sockets.Read(int(fd), buf[:])
 	if err == unix.EAGAIN {
 		r.buffers.pool.Put(buf)
 		return false
 	}
 	r.buf = buf
 	r.n = max(n, 0)
-	if err != nil {
-		r.err = &net.OpError{Op: "read", Net: "tcp", Source: r.conn.LocalAddr(), Addr: r.conn.RemoteAddr(), Err: err}
-	}
+	r.err = r.wrap(err)
 	return true
-}
-
-func ignoringEINTR(fd int, p []byte) (int, error) {
-	for {
-		n, err := unix.Read(fd, p)
-		if err != unix.EINTR {
-			return n, err
-		}
-	}
 }
 
 // Release gives the borrowed buffer back.
