@@ -164,6 +164,16 @@ func (l *logs) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
+// await waits for a line, within bounds.
+func (l *logs) await(t testing.TB, line string) {
+	t.Helper()
+	for until := time.Now().Add(patience); !strings.Contains(l.String(), line); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("the log does not say %q:\n%s", line, l)
+		}
+	}
+}
+
 func (l *logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -83,11 +83,12 @@ func (s *Session) Run(ctx context.Context) error {
 	s.kids = supervise.NewGroup(2)
 	s.writer = newLineWriter(s.conn, s.setup.Services)
 	crashed := true
-	defer s.leave()       // fifth: lease and listeners go back
-	defer s.kids.Wait()   // fourth: no child outlives us
-	defer s.closeClient() // third: wakes the reader out of its wait
-	defer stop(nil)       // second: tells every child
-	defer func() {        // first, with the panic still under way: a client hears of it, too
+	defer s.leave()        // last: lease and listeners go back
+	defer s.kids.Wait()    // fifth: no child outlives us
+	defer s.inbox.Retire() // fourth: a child's last word is not waited for
+	defer s.closeClient()  // third: wakes the reader out of its wait
+	defer stop(nil)        // second: tells every child
+	defer func() {         // first, with the panic still under way: a client hears of it, too
 		if crashed {
 			s.apologise("session crashed")
 		}
@@ -193,18 +194,25 @@ func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
 	if c, ok := ev.(messages.BackendConnected); ok {
 		s.back.take(c, s.setup.Services)
 	}
-	s.execute(ctx, s.mind.Step(ev, time.Now()))
+	s.step(ctx, ev)
 	if _, ok := ev.(messages.TransferFinished); ok {
 		s.forgetData()
 	}
 	s.follow(ctx)
 }
 
+// step looks at the clock once for all that one event leads to.
+func (s *Session) step(ctx context.Context, ev messages.ToSession) {
+	now := time.Now()
+	s.writer.now, s.back.writer.now = now, now
+	s.execute(ctx, s.mind.Step(ev, now))
+}
+
 func (s *Session) follow(ctx context.Context) {
 	for len(s.queue) > 0 {
 		ev := s.queue[0]
 		s.queue = append(s.queue[:0], s.queue[1:]...)
-		s.execute(ctx, s.mind.Step(ev, time.Now()))
+		s.step(ctx, ev)
 	}
 	s.queue = nil
 	s.arm()
@@ -248,7 +256,6 @@ func (s *Session) HangUp() { _ = s.conn.SetWriteDeadline(time.Now().Add(farewell
 
 // leave gives back what the session held.
 func (s *Session) leave() {
-	s.inbox.Retire()
 	s.timerStop()
 	s.dropOffers()
 	s.withdrawPick()

@@ -3,9 +3,11 @@ package reception
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/mailbox"
 )
 
 // errDrainOver is why sessions end that outlive the drain time.
@@ -18,35 +20,56 @@ func (r *Reception) drain(end context.CancelCauseFunc) {
 	total := len(r.sessions)
 	deadline := time.NewTimer(r.cfg.Drain)
 	defer deadline.Stop()
-	asked := map[messages.SessionID]bool{}
 	nudge := time.NewTicker(10 * time.Millisecond) // for sessions whose mailbox was full
 	defer nudge.Stop()
 
-	over := deadline.C
+	unasked := maps.Clone(r.sessions)
+	r.askToLeave(unasked)
 	cut := 0
 	for len(r.sessions) > 0 {
-		for id, g := range r.sessions {
-			if !asked[id] && g.session.Mailbox().TrySend(messages.DrainRequested{}) == nil {
-				asked[id] = true
-			}
-		}
 		select {
 		case exit := <-r.kids.Exits():
 			r.sessionEnded(exit)
 		case m := <-r.inbox.C():
 			r.answerClosed(m)
 		case <-nudge.C:
-		case <-over:
-			over, cut = nil, len(r.sessions)
+			if r.askToLeave(unasked); len(unasked) == 0 {
+				nudge.Stop()
+			}
+		case <-deadline.C:
+			cut = len(r.sessions)
 			end(errDrainOver)
-		}
-		if len(asked) == total {
-			nudge.Stop()
+			for _, g := range r.sessions {
+				g.session.HangUp()
+			}
 		}
 	}
 	r.inbox.Retire()
+	r.turnAwayLate()
 	r.cfg.Log.Info().Int("sessions", total).Int("cut_off", cut).Dur("took", time.Since(began)).
 		Msgf("drained: waited for %d sessions, cut off %d", total, cut)
+}
+
+// askToLeave asks the sessions that have room for a message, and strikes them
+// off the list.
+func (r *Reception) askToLeave(unasked map[messages.SessionID]*guest) {
+	for id, g := range unasked {
+		if err := g.session.Mailbox().TrySend(messages.DrainRequested{}); !errors.Is(err, mailbox.ErrFull) {
+			delete(unasked, id) // it was told, or has ended by itself
+		}
+	}
+}
+
+// turnAwayLate answers what was in the mailbox when it was retired.
+func (r *Reception) turnAwayLate() {
+	for {
+		select {
+		case m := <-r.inbox.C():
+			r.answerClosed(m)
+		default:
+			return
+		}
+	}
 }
 
 // answerClosed turns away who comes after closing time.

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -161,8 +160,8 @@ func (r *Reception) Run(ctx context.Context) error {
 func (r *Reception) handle(ctx context.Context, m messages.ToReception) {
 	switch m := m.(type) {
 	case messages.AdmitClient:
+		defer nod(m) // even if we fall: a listener must not wait for a reception that forgot it
 		r.admit(ctx, m)
-		nod(m)
 	case messages.AskLogin:
 		m.Reply <- r.login(m)
 	case messages.DescribeSessions:
@@ -181,6 +180,12 @@ func nod(m messages.AdmitClient) {
 
 // admit opens a session, or turns the client away.
 func (r *Reception) admit(ctx context.Context, m messages.AdmitClient) {
+	admitted := false
+	defer func() {
+		if !admitted {
+			_ = m.Conn.Close() // what was to be said on it was written
+		}
+	}()
 	host := m.Remote.Addr()
 	door := r.plan.Door(m.Listener, m.Local)
 	if door == nil {
@@ -216,6 +221,7 @@ func (r *Reception) admit(ctx context.Context, m messages.AdmitClient) {
 	s := ftpsession.New(r.lastID, m.Conn, m.Remote, m.Local, setup)
 	r.sessions[s.ID()] = &guest{session: s, place: at, door: door}
 	r.counts[at]++
+	admitted = true
 	r.kids.Go(ctx, s) // ends with its client, or when the house is closed
 }
 
@@ -236,24 +242,19 @@ func (r *Reception) tooFast(now time.Time) bool {
 	return false
 }
 
-// turnAway closes a client's connection, with a reply if there is one.
+// turnAway says why a client is not admitted: to the log, and to the client if
+// there is a reply for it.
 func (r *Reception) turnAway(m messages.AdmitClient, reply ftp.Reply, why string) {
 	r.refused++
 	r.cfg.Log.Warn().Str("client", m.Remote.Addr().String()).Str("listener", m.Listener).Str("reason", why).
 		Msg("connection refused")
-	if reply.Code != 0 {
-		sayAndClose(m.Conn, reply)
+	if reply.Code == 0 {
 		return
 	}
-	_ = m.Conn.Close() // nothing was said on it
-}
-
-// sayAndClose writes a last reply. The socket is new, so its buffer takes the
-// line at once; a client is never waited for here.
-func sayAndClose(conn *net.TCPConn, reply ftp.Reply) {
-	_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	_, _ = conn.Write(reply.Append(nil)) // a client that is gone misses nothing
-	_ = conn.Close()
+	// The socket is new, so its buffer takes the line at once; a client is
+	// never waited for here.
+	_ = m.Conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	_, _ = m.Conn.Write(reply.Append(nil)) // a client that is gone misses nothing
 }
 
 func (r *Reception) login(m messages.AskLogin) messages.LoginAnswered {

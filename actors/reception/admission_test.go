@@ -1,0 +1,218 @@
+package reception_test
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/actors/ftpsession"
+	"github.com/sluice-gateway/sluice/actors/reception"
+)
+
+func TestAdmission(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*reception.Plan, *reception.Door)
+		want   string // what the third client hears
+		why    string // in the log
+	}{
+		"more_than_MaxInstances_are_closed_silently": {
+			func(p *reception.Plan, _ *reception.Door) { p.MaxInstances = 2 },
+			"", "MaxInstances (2) reached",
+		},
+		"more_than_MaxClientsPerHost_hear_its_text": {
+			func(_ *reception.Plan, d *reception.Door) {
+				d.PerHost = reception.Cap{Max: 2, Text: "at most %m, %m from your host"}
+			},
+			"530 at most 2, 2 from your host", "MaxClientsPerHost reached",
+		},
+		"more_than_MaxConnectionsPerHost_hear_its_text": {
+			func(_ *reception.Plan, d *reception.Door) { d.Conns = reception.Cap{Max: 2, Text: "only %m"} },
+			"530 only 2", "MaxConnectionsPerHost reached",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, time.Second, c.change)
+			first, second := h.knock().login(), h.knock().login()
+			if got := h.knock().last(); got != c.want {
+				t.Errorf("the third client heard %q, want %q", got, c.want)
+			}
+			if !strings.Contains(h.logs.String(), c.why) {
+				t.Errorf("the log does not say %q:\n%s", c.why, h.logs)
+			}
+			if d := h.describe(); d.Open != 2 || d.LoggedIn != 2 || d.Served != 2 || d.Refused != 1 {
+				t.Errorf("described as %+v", d)
+			}
+			first.say("QUIT", "221")
+			until(t, "the end of the first session", func() bool { return h.describe().Open == 1 })
+			h.knock().login()
+			second.say("PWD", "257")
+		})
+	}
+}
+
+func TestAdmission_without_a_server_says_so(t *testing.T) {
+	h := open(t, time.Second, func(p *reception.Plan, _ *reception.Door) {
+		p.Door = func(string, netip.AddrPort) *reception.Door { return nil }
+	})
+	if got, want := h.knock().last(), "500 Sorry, no server available to handle request on 127.0.0.1"; got != want {
+		t.Errorf("the client heard %q, want %q", got, want)
+	}
+}
+
+func TestAdmission_of_a_client_that_is_not_permitted_is_silent(t *testing.T) {
+	h := open(t, time.Second, func(_ *reception.Plan, d *reception.Door) {
+		d.Setup = func(netip.Addr) (*ftpsession.Setup, error) {
+			return nil, errors.New("ProxyEngine is off for this client")
+		}
+	})
+	if got := h.knock().last(); got != "" {
+		t.Errorf("the client heard %q", got)
+	}
+	if d := h.describe(); d.Open != 0 || d.Refused != 1 || !strings.Contains(h.logs.String(), "ProxyEngine is off") {
+		t.Errorf("%+v, and the log says\n%s", d, h.logs)
+	}
+}
+
+func TestMaxConnectionRate(t *testing.T) {
+	for text, want := range map[string]string{"": "", "too fast": "530 too fast"} {
+		h := open(t, time.Second, func(p *reception.Plan, _ *reception.Door) {
+			p.Rate = reception.Rate{Max: 2, Per: 500 * time.Millisecond, Text: text}
+		})
+		began := time.Now()
+		h.knock()
+		h.knock()
+		over := h.knock()
+		if time.Since(began) > 400*time.Millisecond {
+			t.Skip("the machine is too slow for this window")
+		}
+		if got := over.last(); got != want {
+			t.Errorf("the third client heard %q, want %q", got, want)
+		}
+		// Those who were refused do not keep the window shut.
+		until(t, "admission after the window", func() bool {
+			before := h.describe().Served
+			h.knock()
+			return h.describe().Served > before
+		})
+		if took := time.Since(began); took < 500*time.Millisecond {
+			t.Errorf("the window was open again after %v", took)
+		}
+	}
+}
+
+// MaxClients counts logins, not connections: it is asked at USER, and a slot
+// is free again when its session ends, however it does.
+func TestMaxClients(t *testing.T) {
+	h := open(t, time.Second, func(_ *reception.Plan, d *reception.Door) {
+		d.MaxLogins = reception.Cap{Max: 1, Text: "full (%m)"}
+	})
+	first, second := h.knock(), h.knock()
+	first.login()
+	second.hear("220")
+	second.say("USER ben", "530 full (1)")
+	if rest := second.last(); rest != "" {
+		t.Errorf("after the refusal came %q", rest)
+	}
+	first.say("USER ann", "") // a second USER of the same session takes no second slot
+	first.conn.Close()
+	until(t, "the end of all sessions", func() bool { return h.describe().Open == 0 })
+	h.knock().login().say("QUIT", "221")
+	until(t, "the end of all sessions", func() bool { return h.describe().Open == 0 })
+	h.knock().login()
+	if d := h.describe(); d.Served != 4 || d.Refused != 1 || d.LoggedIn != 1 {
+		t.Errorf("described as %+v", d)
+	}
+}
+
+func TestAdopt_changes_the_rules_for_the_next_client_only(t *testing.T) {
+	h := open(t, time.Second, nil)
+	old := h.knock().login()
+	h.r.Adopt(h.plan(func(p *reception.Plan, _ *reception.Door) { p.MaxInstances = 7 })) // superseded at once
+	h.r.Adopt(h.plan(func(_ *reception.Plan, d *reception.Door) { d.PerHost = reception.Cap{Max: 1, Text: "new rules"} }))
+	until(t, "the new rules", func() bool { return h.knock().greeting() == "530 new rules" })
+	old.say("PWD", "257")
+	old.say("QUIT", "221")
+	until(t, "an empty house", func() bool { return h.describe().Open == 0 })
+	h.knock().login()
+}
+
+func TestCounts_return_to_zero(t *testing.T) {
+	h := open(t, time.Second, func(_ *reception.Plan, d *reception.Door) {
+		d.PerHost = reception.Cap{Max: 8, Text: "full"}
+		d.MaxLogins = reception.Cap{Max: 8, Text: "full"}
+	})
+	for range 5 { // more often than the limits would let pass if a count were kept
+		for i := range 8 {
+			c := h.knock()
+			if i%2 == 0 {
+				c.login()
+			}
+			if i%3 == 0 {
+				c.conn.Close()
+			} else {
+				if err := c.conn.CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		until(t, "an empty house", func() bool { return h.describe().Open == 0 })
+	}
+	until(t, "the return of all leases", func() bool { return h.leases() == 0 })
+}
+
+// A session that falls takes nobody along, and its place is free again.
+func TestCrash_of_a_session_stays_its_own(t *testing.T) {
+	h := open(t, time.Second, func(_ *reception.Plan, d *reception.Door) {
+		d.MaxLogins = reception.Cap{Max: 2, Text: "full"}
+	})
+	h.setup.Dialogue.ForeignAllowed = func(netip.Addr) bool { panic("boom") }
+	other, victim := h.knock().login(), h.knock().login()
+	victim.say("PORT 127,0,0,9,200,1", "421 Internal error")
+	if rest := victim.last(); rest != "" {
+		t.Errorf("after the goodbye came %q", rest)
+	}
+	until(t, "the victim's end", func() bool { return h.describe().Open == 1 })
+	until(t, "the return of its lease", func() bool { return h.leases() == 1 })
+	other.say("PWD", "257")
+	h.knock().login()
+	log := h.logs.String()
+	for _, want := range []string{"session ended by a fault", "boom", `"stack"`, `"session":"session 2 (`} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log does not say %q:\n%s", want, log)
+		}
+	}
+}
+
+// If the reception itself falls, its listener is not kept waiting, the client
+// in hand is not left hanging, sessions get a proper goodbye, and the next
+// life begins with an empty house.
+func TestCrash_of_the_reception(t *testing.T) {
+	h := open(t, time.Second, nil)
+	guest := h.knock().login()
+	h.r.Adopt(h.plan(func(_ *reception.Plan, d *reception.Door) {
+		once := true
+		setup := d.Setup
+		d.Setup = func(a netip.Addr) (*ftpsession.Setup, error) {
+			if once {
+				once = false
+				panic("boom")
+			}
+			return setup(a)
+		}
+	}))
+	until(t, "the fall", func() bool { return h.knock().greeting() == "" })
+	guest.hear("421 ")
+	until(t, "a new life", func() bool { return h.describe().Open == 0 })
+	h.knock().login()
+	until(t, "the return of leases", func() bool { return h.leases() == 1 })
+}
+
+// greeting is the first line, if there is one, of a client that then leaves.
+func (c *client) greeting() string {
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	line, _ := c.in.ReadString('\n')
+	c.conn.Close()
+	return strings.TrimRight(line, "\r\n")
+}
