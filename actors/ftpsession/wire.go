@@ -22,6 +22,7 @@ type lineWriter struct {
 	tcp   *sockets.Writer // nil: conn is no plain TCP connection
 	share *Services
 	until time.Time // the write deadline that is set
+	now   time.Time // of the event that is being answered; zero: look at the clock
 }
 
 func newLineWriter(conn net.Conn, share *Services) lineWriter {
@@ -100,7 +101,10 @@ func (w *lineWriter) write(b []byte) error {
 // refresh keeps a write deadline ahead of now. Moving it costs a lock, so it is
 // moved only when half of it is used up.
 func (w *lineWriter) refresh() {
-	now, limit := time.Now(), w.share.waits().write
+	now, limit := w.now, w.share.waits().write
+	if now.IsZero() {
+		now = time.Now()
+	}
 	if w.until.Sub(now) < limit/2 {
 		w.until = now.Add(limit)
 		_ = w.conn.SetWriteDeadline(w.until) // fails only on a closed one, and so will the write

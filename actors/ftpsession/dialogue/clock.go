@@ -61,7 +61,7 @@ func (m *Machine) Deadline() time.Time {
 	if m.phase == ended {
 		return first
 	}
-	for l := range limits {
+	for l := m.firstLimit(); l < limits; l++ {
 		if at := m.due(l); !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
@@ -75,12 +75,21 @@ func (m *Machine) checkTime() {
 	if m.phase == ended {
 		return
 	}
-	for l := range limits {
+	for l := m.firstLimit(); l < limits; l++ {
 		if at := m.due(l); !at.IsZero() && !at.After(m.now) {
 			m.reached(l)
 			return
 		}
 	}
+}
+
+// firstLimit skips the limits of what is over or has not begun: between two
+// commands of a logged-in client only the long ones run.
+func (m *Machine) firstLimit() limit {
+	if m.phase == loggedIn && m.xfer == nil && m.clock.doubtEnds.IsZero() {
+		return sessionLimit
+	}
+	return stepLimit
 }
 
 // due is when a limit is reached; zero: it is not running.
