@@ -28,11 +28,12 @@ type Listener struct {
 	nod    chan struct{}
 	owed   bool // an AdmitClient was sent whose nod did not come yet
 	paused time.Duration
+	limit  time.Duration // for the nod
 }
 
 // New returns the listener of an open socket. name is its configured address.
 func New(name string, ln *net.TCPListener, reception mailbox.Mailbox[messages.ToReception], log zerolog.Logger) *Listener {
-	return &Listener{name: name, ln: ln, admit: reception, log: log, nod: make(chan struct{}, 1)}
+	return &Listener{name: name, ln: ln, admit: reception, log: log, nod: make(chan struct{}, 1), limit: nodTimeout}
 }
 
 func (l *Listener) String() string { return "listener " + l.name }
@@ -88,7 +89,7 @@ func (l *Listener) hand(ctx context.Context, conn *net.TCPConn) error {
 		return err
 	}
 	l.owed = true
-	timer := time.NewTimer(nodTimeout)
+	timer := time.NewTimer(l.limit)
 	defer timer.Stop()
 	select {
 	case <-l.nod:
@@ -100,13 +101,23 @@ func (l *Listener) hand(ctx context.Context, conn *net.TCPConn) error {
 	return nil
 }
 
+// nodTimeout is how long a reception may take that is being restarted.
 const nodTimeout = 10 * time.Second
 
+// temporary reports whether the socket is well although no client came of it.
+// accept(2) hands on the errors of a connection that broke before it was
+// accepted, and those of a firewall.
 func temporary(err error) bool {
-	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPROTO} {
-		if errors.Is(err, e) {
-			return true
-		}
+	var no syscall.Errno
+	if !errors.As(err, &no) {
+		return false
+	}
+	switch no {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM: // this machine's
+		return true
+	case syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM, syscall.EOPNOTSUPP, syscall.ENOPROTOOPT,
+		syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH: // that connection's
+		return true
 	}
 	return false
 }
