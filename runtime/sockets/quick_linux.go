@@ -6,16 +6,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reads and writes of a socket in non-blocking mode never wait, so the
+// These are socket calls rather than read(2) and write(2), which pass through
+// the layer of files first. They never wait in non-blocking mode, so the
 // scheduler is not told of them. Telling it costs little each time, but on a
 // busy machine it takes the processor away from a thread that the kernel has
 // preempted in mid call, and starts another in its place.
 
 // Read reads what is there. The error is unix.EAGAIN when nothing is.
-func Read(fd int, p []byte) (int, error) { return raw(unix.SYS_READ, fd, p, 0) }
+func Read(fd int, p []byte) (int, error) { return raw(unix.SYS_RECVFROM, fd, p, unix.MSG_DONTWAIT) }
 
 // Write writes what fits. The error is unix.EAGAIN when nothing does.
-func Write(fd int, p []byte) (int, error) { return raw(unix.SYS_WRITE, fd, p, 0) }
+func Write(fd int, p []byte) (int, error) {
+	return raw(unix.SYS_SENDTO, fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
 
 // Peek looks for something to read and leaves it there; it needs a byte of scrap
 // memory. The error is unix.EAGAIN when there is nothing, neither bytes nor an
