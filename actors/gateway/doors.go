@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"syscall"
 
@@ -16,8 +17,8 @@ import (
 	"github.com/sluice-gateway/sluice/runtime/supervise"
 )
 
-// doors is the actor that runs the listeners, each under its own restart
-// budget: a socket that goes wrong does not close the others.
+// doors is the actor that runs the listeners, each under its own supervision: a
+// socket that goes wrong does not close the others.
 type doors struct {
 	log       zerolog.Logger
 	inbox     mailbox.Mailbox[messages.ToDoors]
@@ -39,11 +40,19 @@ func newDoors(log zerolog.Logger, reception mailbox.Mailbox[messages.ToReception
 
 func (d *doors) String() string { return "doors" }
 
-// Run keeps the listeners going until ctx ends.
+// Run keeps the listeners going until ctx ends. If it falls its sockets stay
+// open for its next life.
 func (d *doors) Run(ctx context.Context) error {
+	life, end := context.WithCancel(ctx)
 	d.kids = supervise.NewGroup(16)
-	defer d.closeAll()
+	defer func() { // second
+		if ctx.Err() != nil {
+			closeSockets(d.sockets())
+		}
+	}()
 	defer d.kids.Wait()
+	defer end() // first
+	ctx = life
 	for name, h := range d.hung { // from before a restart of this actor
 		d.start(ctx, name, h)
 	}
@@ -55,7 +64,7 @@ func (d *doors) Run(ctx context.Context) error {
 			}
 		case exit := <-d.kids.Exits():
 			if exit.Err != nil {
-				d.log.Error().Err(exit.Err).Stringer("actor", exit.Actor).Msg("listener given up")
+				d.log.Error().Err(exit.Err).Stringer("actor", exit.Actor).Msg("listener ended by a fault")
 			}
 		case <-ctx.Done():
 			return nil
@@ -67,7 +76,10 @@ func (d *doors) hang(ctx context.Context, m messages.HangDoors) {
 	wanted := map[string]bool{}
 	for _, s := range m.Sockets {
 		wanted[s.Name] = true
-		if _, ok := d.hung[s.Name]; ok || s.Socket == nil {
+		if _, ok := d.hung[s.Name]; ok && s.Socket != nil {
+			_ = s.Socket.Close() // one door of a name is enough, and it may have clients waiting
+			continue
+		} else if ok || s.Socket == nil {
 			continue // it stays
 		}
 		h := &door{socket: s.Socket}
@@ -89,20 +101,14 @@ func (d *doors) hang(ctx context.Context, m messages.HangDoors) {
 func (d *doors) start(ctx context.Context, name string, h *door) {
 	ctx, h.stop = context.WithCancel(ctx)
 	l := listener.New(name, h.socket, d.reception, d.log)
-	tree := supervise.NewTree(l.String(), supervise.Options{Observe: func(e supervise.Event) {
+	// Never given up: a socket without a listener would let clients wait for ever.
+	tree := supervise.NewTree(l.String(), supervise.Options{Budget: supervise.Budget{Limit: math.Inf(1)}, Observe: func(e supervise.Event) {
 		if e.Kind == supervise.Restarting {
 			d.log.Warn().Err(e.Err).Str("actor", e.Child).Dur("pause", e.Pause).Msg("listener restarting")
 		}
 	}})
 	tree.Add(supervise.Child{Actor: l})
-	d.kids.Go(ctx, tree) // ends by stop, or when its budget is spent
-}
-
-func (d *doors) closeAll() {
-	for _, h := range d.hung {
-		h.stop()
-	}
-	closeSockets(d.sockets())
+	d.kids.Go(ctx, tree) // ends by stop
 }
 
 // sockets lists what is hung; only for Run and after its end.

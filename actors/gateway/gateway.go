@@ -68,6 +68,8 @@ type Gateway struct {
 	doors     *doors
 	store     stores.Store
 	pid       *service.PIDFile
+
+	announced bool // Options.Ready was called; owned by the clerk
 }
 
 // ErrConfig is wrapped when the configuration has errors; the report was
@@ -147,7 +149,7 @@ func (g *Gateway) staff() {
 	g.policy = policy.New(policy.Config{Store: g.store, Log: g.log})
 	g.journal = journal.New(journal.Config{
 		Files: g.transferLogs,
-		Open:  g.logs.open,
+		Open:  g.logs.openTransferLog,
 	}, g.log)
 	g.services.Policy = g.policy.Mailbox()
 	g.services.Journal = g.journal.Mailbox()
@@ -183,9 +185,10 @@ func (g *Gateway) clerk(ctx context.Context, reload <-chan os.Signal) error {
 	names := g.layout.names()
 	g.log.Info().Strs("listening", names).Str("version", g.opts.Version).Msg("sluice is ready")
 	g.notified(g.notify.Ready(fmt.Sprintf("Serving on %d listeners", len(names))))
-	if g.opts.Ready != nil {
+	if g.opts.Ready != nil && !g.announced {
 		g.opts.Ready(names)
 	}
+	g.announced = true
 	for {
 		select {
 		case <-reload:
@@ -235,6 +238,12 @@ func (g *Gateway) observe(e supervise.Event) {
 func (g *Gateway) Close() {
 	closeSockets(g.sockets)
 	g.sockets = nil
+	if g.journal == nil {
+		for _, f := range g.transferLogs {
+			_ = f.Close() // nothing was written to it
+		}
+	}
+	g.transferLogs = nil
 	if g.store != nil {
 		if err := g.store.Close(); err != nil {
 			g.log.Error().Err(err).Msg("closing the state")

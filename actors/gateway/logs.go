@@ -79,6 +79,11 @@ func (b *logbook) open(path string) (*logfile.File, error) {
 	return logfile.Open(path, b.rules)
 }
 
+// openTransferLog is for the journal, which calls it from its own goroutine.
+func (b *logbook) openTransferLog(path string) (*logfile.File, error) {
+	return logfile.Open(path, b.rules)
+}
+
 // server returns the two logs of a server. A ProxyLog that cannot be opened
 // keeps nobody out; its lines go to the system log.
 func (b *logbook) server(set *config.Settings) (system, proxy zerolog.Logger) {
@@ -98,7 +103,7 @@ func (b *logbook) server(set *config.Settings) (system, proxy zerolog.Logger) {
 func (b *logbook) transferLogs(cfg *config.Config) []*logfile.File {
 	var files []*logfile.File
 	for _, path := range transferLogPaths(cfg) {
-		f, err := logfile.Open(path, b.rules)
+		f, err := b.openTransferLog(path)
 		if err != nil {
 			b.system.Error().Err(err).Msg("opening TransferLog")
 			continue
@@ -116,15 +121,6 @@ func transferLogPaths(cfg *config.Config) []string {
 		}
 	}
 	return paths
-}
-
-// others are the files that a rotation concerns besides the transfer logs.
-func (b *logbook) others() []*logfile.File {
-	var files []*logfile.File
-	for _, f := range b.files {
-		files = append(files, f)
-	}
-	return files
 }
 
 // reopen takes up rotated files.

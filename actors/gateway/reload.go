@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/sluice-gateway/sluice/messages"
@@ -57,28 +59,59 @@ func (g *Gateway) adopt(ctx context.Context) error {
 		open[name] = true
 	}
 	fresh, err := openSockets(ctx, next.addresses, open)
+	if errors.Is(err, syscall.EADDRINUSE) && g.layout.overlaps(next) {
+		return fmt.Errorf("%w (by this gateway itself: between one address and all addresses of a port only a restart can change)", err)
+	}
 	if err != nil {
 		return err
 	}
 	if err := g.install(ctx, next, fresh); err != nil {
+		closeSockets(fresh)
 		return err
 	}
+	g.sayWhatStays(cfg.Process)
 	g.cfg, g.layout = cfg, next
 	return nil
+}
+
+// overlaps reports whether another layout has a new listener on a port of ours.
+func (l *layout) overlaps(next *layout) bool {
+	return slices.ContainsFunc(next.addresses, func(n address) bool {
+		return slices.ContainsFunc(l.addresses, func(a address) bool { return a.port == n.port && a.name != n.name })
+	})
+}
+
+// sayWhatStays names what a reload cannot change.
+func (g *Gateway) sayWhatStays(next config.Process) {
+	now := g.cfg.Process
+	for _, d := range []struct {
+		name    string
+		changed bool
+	}{
+		{"User", next.User != now.User},
+		{"Group", next.Group != now.Group},
+		{"PidFile", next.PidFile != now.PidFile},
+		{"SystemLog", next.SystemLog != now.SystemLog},
+		{"ProxyTables", next.ProxyTables != now.ProxyTables},
+	} {
+		if d.changed {
+			g.log.Warn().Str("directive", d.name).Msgf("%s was changed, which takes effect at the next start", d.name)
+		}
+	}
 }
 
 const installTimeout = 10 * time.Second
 
 // install hands a layout to the actors: pools first, so that no client finds a
-// pool missing, listeners last.
+// pool missing, listeners last. After an error the fresh sockets are the
+// caller's still.
 func (g *Gateway) install(ctx context.Context, l *layout, fresh []messages.OpenSocket) error {
 	err := g.policy.Mailbox().Tell(messages.ConfigurePools{Pools: l.pools}, installTimeout)
 	if err != nil {
-		closeSockets(fresh)
 		return fmt.Errorf("telling policy the pools: %w", err)
 	}
 	g.reception.Adopt(l.plan)
-	sockets := fresh
+	sockets := slices.Clone(fresh)
 	for _, name := range l.names() {
 		sockets = append(sockets, messages.OpenSocket{Name: name}) // those that are open stay
 	}

@@ -1,0 +1,199 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/sluice-gateway/sluice/actors/ftpsession"
+	"github.com/sluice-gateway/sluice/actors/reception"
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/config"
+)
+
+// site is one virtual server that is served.
+type site struct {
+	server *config.Server
+	addrs  []netip.Addr // empty: any
+	door   *reception.Door
+	pools  []messages.Pool
+	// wings by class of the client, as <IfClass> may change anything; "" is for
+	// clients of no class
+	wings map[string]wing
+}
+
+// wing is what a site has for one class of clients.
+type wing struct {
+	setup  *ftpsession.Setup
+	closed error // why there is none
+}
+
+// site prepares one server: its pools, its setups, its door.
+func (g *Gateway) site(ctx context.Context, cfg *config.Config, server *config.Server) (*site, error) {
+	s := &site{server: server, addrs: slices.Clone(server.Addresses), wings: map[string]wing{}}
+	for _, name := range server.HostNames {
+		addrs, err := addressesOf(ctx, name, false)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", server.Pos, err)
+		}
+		s.addrs = append(s.addrs, addrs...)
+	}
+	shared := map[*config.Settings]wing{}
+	for _, class := range classNames(cfg.Process.Classes) {
+		set := server.Settings(class)
+		w, ok := shared[set]
+		if !ok {
+			var err error
+			if w, err = g.wing(ctx, cfg, s, set, class); err != nil {
+				return nil, err
+			}
+			shared[set] = w
+		}
+		s.wings[class] = w
+	}
+	limits := server.Settings("").Limits
+	s.door = &reception.Door{
+		Server:    serverID(server),
+		MaxLogins: capOf(limits.MaxClients),
+		PerHost:   capOf(limits.MaxClientsPerHost),
+		Conns:     capOf(limits.MaxConnectionsPerHost),
+		Setup:     s.admit(cfg),
+	}
+	return s, nil
+}
+
+// classNames lists the classes a client can be of, the first for none.
+func classNames(classes []*config.Class) []string {
+	names := []string{""}
+	for _, c := range classes {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// wing prepares a site for the clients of one class.
+func (g *Gateway) wing(ctx context.Context, cfg *config.Config, s *site, set *config.Settings, class string) (wing, error) {
+	if why := unserved(set); why != "" {
+		if set.Proxy.Engine {
+			g.log.Error().Str("server", s.server.Name).Str("class", class).Msgf("not serving these clients: %s", why)
+		}
+		return wing{closed: errors.New(why)}, nil
+	}
+	pool, err := g.pool(ctx, s.server, set, class)
+	if err != nil {
+		return wing{}, err
+	}
+	setup, err := g.setup(ctx, cfg, s.server, set, pool.ID)
+	if err != nil {
+		return wing{}, err
+	}
+	s.pools = append(s.pools, pool)
+	return wing{setup: setup}, nil
+}
+
+func capOf(c config.Cap) reception.Cap {
+	return reception.Cap{Max: c.Max, Text: c.Message}
+}
+
+// admit finds the setup for a client by its class.
+func (s *site) admit(cfg *config.Config) func(netip.Addr) (*ftpsession.Setup, error) {
+	return func(client netip.Addr) (*ftpsession.Setup, error) {
+		class := ""
+		if c := cfg.ClassOf(client, ""); c != nil {
+			class = c.Name
+		}
+		w := s.wings[class]
+		return w.setup, w.closed
+	}
+}
+
+// find chooses the server for a connection: one that names the address it
+// arrived at, else one that names all addresses of the family, else the
+// DefaultServer, else one without an address.
+func find(sites []*site, local netip.AddrPort) *reception.Door {
+	var best *site
+	rank := 0
+	for _, s := range sites {
+		if r := s.claim(local); r > rank {
+			best, rank = s, r
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	return best.door
+}
+
+// claim ranks how well a site suits a connection; 0 is not at all.
+func (s *site) claim(local netip.AddrPort) int {
+	ip := local.Addr()
+	switch {
+	case s.server.Port != local.Port():
+		return 0
+	case slices.Contains(s.addrs, ip):
+		return 4
+	case slices.ContainsFunc(s.addrs, func(a netip.Addr) bool { return a.IsUnspecified() && a.Is4() == ip.Is4() }):
+		return 3
+	case s.server.IsDefault:
+		return 2
+	case len(s.addrs) == 0:
+		return 1
+	}
+	return 0
+}
+
+// whyNot says why a server cannot be served at all. Empty: it can, at least for
+// the clients of some class.
+func whyNot(served []*site, server *config.Server, classes []*config.Class) string {
+	id := serverID(server)
+	for _, s := range served {
+		if serverID(s.server) == id {
+			return fmt.Sprintf("the one at %s has the same ServerName, addresses and port", s.server.Pos)
+		}
+	}
+	why := ""
+	for _, class := range classNames(classes) {
+		reason := unserved(server.Settings(class))
+		if reason == "" {
+			return ""
+		}
+		if why == "" {
+			why = reason
+		}
+	}
+	return why
+}
+
+// unserved says why a server must not be served by this version: because it
+// would do less than its configuration promises. Empty: it can be served.
+func unserved(set *config.Settings) string {
+	p, tls := set.Proxy, set.BackendTLS
+	options := p.Options
+	switch {
+	case !p.Engine:
+		return "ProxyEngine is off, and this gateway has no files of its own"
+	case set.SSH.Engine:
+		return "SFTPEngine is on, which has no effect in this version"
+	case p.Role == config.RoleForward:
+		return "ProxyRole forward has no effect in this version"
+	case set.TLS.Options.UseImplicitSSL, set.TLS.Required != config.TLSRequired{}:
+		return "TLS towards clients is required, which has no effect in this version"
+	case tls.Engine == config.TLSOn, tls.Engine == config.TLSMatchClient:
+		return "ProxyTLSEngine asks for TLS towards backends, which has no effect in this version"
+	case p.Policy.Sticky(), options.UseReverseProxyAuth:
+		return "ProxyReverseConnectPolicy " + p.Policy.String() + " or UseReverseProxyAuth has no effect in this version"
+	case options.UseProxyProtocolV1, options.UseProxyProtocolV2, options.UseDirectDataTransfers:
+		return "ProxyOptions has a value without effect in this version"
+	}
+	if len(p.StaticURLs()) == 0 {
+		return "ProxyReverseServers names no backend that this version can reach"
+	}
+	for _, u := range p.StaticURLs() {
+		if u.Scheme != "ftp" {
+			return "backend '" + u.String() + "' needs a protocol that has no effect in this version"
+		}
+	}
+	return ""
+}
