@@ -50,7 +50,7 @@ func TestRoundRobin_spreads_30_logins_evenly(t *testing.T) {
 }
 
 func TestPolicies_reach_every_backend_or_stick(t *testing.T) {
-	for policy, sticky := range map[string]bool{"Random": false, "Shuffle": false, "LeastConns": false, "LeastResponseTime": false, "PerHost": true} {
+	for policy, sticky := range map[string]bool{"Random": false, "Shuffle": false, "LeastConns": false, "LeastResponseTime": false} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
 			peers.RequireGateway(t)

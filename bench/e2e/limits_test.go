@@ -143,7 +143,11 @@ func TestLimits(t *testing.T) {
 // TransferRate holds a download back without changing it.
 func TestTransferRate(t *testing.T) {
 	body := noise(600_000)
-	c, _ := oddBackend(t, peers.Script{Files: map[string][]byte{"f": body}}, "TransferRate RETR 300")
+	g, _, addr := oddGateway(t, peers.Script{Files: map[string][]byte{"f": body}}, "TransferRate RETR 300")
+	if announced(t, g, "TransferRate") {
+		return
+	}
+	c := peers.Dial(t, addr).Login("bob", "x")
 	from := time.Now()
 	d := c.Begin(peers.EPSV, "RETR f")
 	got, err := io.ReadAll(d.Open())

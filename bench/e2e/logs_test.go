@@ -50,6 +50,9 @@ func TestExtendedLog(t *testing.T) {
 	g.Configure(configuration(g, port, []string{s.URL()},
 		`LogFormat mine "%a %u %m %J %s"`, "ExtendedLog "+g.Dir+"/extended.log ALL mine"))
 	g.Start(loopback(port))
+	if announced(t, g, "ExtendedLog") {
+		return
+	}
 	c := peers.Dial(t, loopback(port)).Login("bob", "secret-word")
 	c.Must(250, "CWD somewhere")
 	c.Must(221, "QUIT")
