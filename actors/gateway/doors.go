@@ -45,22 +45,21 @@ func (d *doors) String() string { return "doors" }
 func (d *doors) Run(ctx context.Context) error {
 	life, end := context.WithCancel(ctx)
 	d.kids = supervise.NewGroup(16)
-	defer func() { // second
+	defer func() { // third
 		if ctx.Err() != nil {
 			closeSockets(d.sockets())
 		}
 	}()
-	defer d.kids.Wait()
-	defer end() // first
-	ctx = life
+	defer d.kids.Wait()           // second
+	defer end()                   // first: tells the listeners
 	for name, h := range d.hung { // from before a restart of this actor
-		d.start(ctx, name, h)
+		d.start(life, name, h)
 	}
 	for {
 		select {
 		case m := <-d.inbox.C():
 			if m, ok := m.(messages.HangDoors); ok {
-				d.hang(ctx, m)
+				d.hang(life, m)
 			}
 		case exit := <-d.kids.Exits():
 			if exit.Err != nil {
