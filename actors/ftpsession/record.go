@@ -2,6 +2,7 @@ package ftpsession
 
 import (
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -18,7 +19,7 @@ func (s *Session) record(a dialogue.RecordTransfer) {
 		level = zerolog.WarnLevel
 	}
 	s.proxyLog(level).Str("user", a.User).Str("verb", a.Verb).Str("path", a.Path).Int64("bytes", a.Bytes).
-		Dur("took", a.Took).Bool("complete", a.Complete).Msg("transfer finished")
+		Stringer("took", a.Took.Round(time.Millisecond)).Bool("complete", a.Complete).Msg("transfer finished")
 	if s.setup.TransferLog == "" {
 		return
 	}

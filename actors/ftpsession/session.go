@@ -260,7 +260,7 @@ func (s *Session) leave() {
 	s.dropOffers()
 	s.withdrawPick()
 	s.releaseLease()
-	s.systemLog(zerolog.InfoLevel).Dur("took", time.Since(s.opened)).Str("reason", s.reason).Msg("FTP session closed.")
+	s.systemLog(zerolog.InfoLevel).Stringer("took", time.Since(s.opened).Round(time.Millisecond)).Str("reason", s.reason).Msg("FTP session closed.")
 }
 
 func (s *Session) timerStop() {

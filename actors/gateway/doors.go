@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"syscall"
+	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
@@ -103,7 +104,7 @@ func (d *doors) start(ctx context.Context, name string, h *door) {
 	// Never given up: a socket without a listener would let clients wait for ever.
 	tree := supervise.NewTree(l.String(), supervise.Options{Budget: supervise.Budget{Limit: math.Inf(1)}, Observe: func(e supervise.Event) {
 		if e.Kind == supervise.Restarting {
-			d.log.Warn().Err(e.Err).Str("actor", e.Child).Dur("pause", e.Pause).Msg("listener restarting")
+			d.log.Warn().Err(e.Err).Str("actor", e.Child).Stringer("pause", e.Pause.Round(time.Millisecond)).Msg("listener restarting")
 		}
 	}})
 	tree.Add(supervise.Child{Actor: l})

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -183,7 +184,7 @@ func (g *Gateway) clerk(ctx context.Context, reload <-chan os.Signal) error {
 	}
 	g.sockets = nil
 	names := g.layout.names()
-	g.log.Info().Strs("listening", names).Str("version", g.opts.Version).Msg("sluice is ready")
+	g.log.Info().Str("listening", strings.Join(names, " ")).Str("version", g.opts.Version).Msg("sluice is ready")
 	g.notified(g.notify.Ready(fmt.Sprintf("Serving on %d listeners", len(names))))
 	if g.opts.Ready != nil && !g.announced {
 		g.opts.Ready(names)
@@ -225,7 +226,7 @@ func (g *Gateway) observe(e supervise.Event) {
 	}
 	line := g.log.Error().Err(e.Err).Str("actor", e.Child)
 	if e.Pause > 0 {
-		line.Dur("pause", e.Pause)
+		line.Stringer("pause", e.Pause.Round(time.Millisecond))
 	}
 	var crash *supervise.Crash
 	if errors.As(e.Err, &crash) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -39,7 +40,7 @@ func (g *Gateway) reload(ctx context.Context) {
 	if err != nil {
 		g.log.Error().Err(err).Msg("reload failed, the old configuration stays in force")
 	} else {
-		g.log.Info().Strs("listening", g.layout.names()).Dur("took", time.Since(began)).Msg("configuration reloaded")
+		g.log.Info().Str("listening", strings.Join(g.layout.names(), " ")).Stringer("took", time.Since(began).Round(time.Millisecond)).Msg("configuration reloaded")
 	}
 	g.notified(g.notify.Ready(fmt.Sprintf("Serving on %d listeners", len(g.layout.addresses))))
 }

@@ -227,7 +227,7 @@ func (o *outbox) finish(b *book) {
 				return // was logged; there is no later time to try
 			}
 		case <-late.C:
-			o.log.Error().Dur("waited", o.cfg.StopWithin).Msg("the store is too slow; the last changes may be lost")
+			o.log.Error().Stringer("waited", o.cfg.StopWithin).Msg("the store is too slow; the last changes may be lost")
 			return
 		}
 	}

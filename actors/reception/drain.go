@@ -46,7 +46,7 @@ func (r *Reception) drain(end context.CancelCauseFunc) {
 	}
 	r.inbox.Retire()
 	r.turnAwayLate()
-	r.cfg.Log.Info().Int("sessions", total).Int("cut_off", cut).Dur("took", time.Since(began)).
+	r.cfg.Log.Info().Int("sessions", total).Int("cut_off", cut).Stringer("took", time.Since(began).Round(time.Millisecond)).
 		Msgf("drained: waited for %d sessions, cut off %d", total, cut)
 }
 

@@ -53,13 +53,6 @@ type Plan struct {
 	Door func(listener string, local netip.AddrPort) *Door
 }
 
-// Rate is MaxConnectionRate: at most Max connections in Per.
-type Rate struct {
-	Max  int
-	Per  time.Duration
-	Text string // sent to those beyond it; empty: closed without a word
-}
-
 // Config of the actor.
 type Config struct {
 	Log      zerolog.Logger
@@ -80,7 +73,7 @@ type Reception struct {
 	sessions map[messages.SessionID]*guest
 	counts   map[place]int // connections per server and host
 	logins   map[string]int
-	recent   []time.Time // accepted connections within the rate's period
+	recent   window
 	lastID   messages.SessionID
 	served   uint64
 	refused  uint64
@@ -197,7 +190,7 @@ func (r *Reception) admit(ctx context.Context, m messages.AdmitClient) {
 	case r.plan.MaxInstances > 0 && len(r.sessions) >= r.plan.MaxInstances:
 		r.turnAway(m, ftp.Reply{}, fmt.Sprintf("MaxInstances (%d) reached", r.plan.MaxInstances))
 		return
-	case r.tooFast(now):
+	case r.recent.full(r.plan.Rate, now):
 		var reply ftp.Reply
 		if text := r.plan.Rate.Text; text != "" {
 			reply = ftp.LoginRefused(text)
@@ -223,23 +216,6 @@ func (r *Reception) admit(ctx context.Context, m messages.AdmitClient) {
 	r.counts[at]++
 	admitted = true
 	r.kids.Go(ctx, s) // ends with its client, or when the house is closed
-}
-
-// tooFast books a connection against MaxConnectionRate.
-func (r *Reception) tooFast(now time.Time) bool {
-	if r.plan.Rate.Max <= 0 {
-		return false
-	}
-	old := 0
-	for old < len(r.recent) && now.Sub(r.recent[old]) >= r.plan.Rate.Per {
-		old++
-	}
-	r.recent = append(r.recent[:0], r.recent[old:]...)
-	if len(r.recent) >= r.plan.Rate.Max {
-		return true
-	}
-	r.recent = append(r.recent, now)
-	return false
 }
 
 // turnAway says why a client is not admitted: to the log, and to the client if
