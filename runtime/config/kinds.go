@@ -240,6 +240,3 @@ func (c *call) pattern(i int, fold bool) *Pattern {
 	}
 	return p
 }
-
-// accepted reads nothing: the directive has no effect.
-func accepted(c *call) effect { return effect{} }
