@@ -40,6 +40,10 @@ func (g *Gateway) lay(ctx context.Context, cfg *config.Config) (*layout, error) 
 		if err != nil {
 			return nil, err
 		}
+		if by := shadow(sites, s); by != nil {
+			g.log.Warn().Str("server", server.Name).Stringer("at", server.Pos).
+				Msgf("no client reaches this server: the one at %s has its address and port, and HOST does not change servers in this version", by.server.Pos)
+		}
 		l.pools = append(l.pools, s.pools...)
 		sites = append(sites, s)
 	}

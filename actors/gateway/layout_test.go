@@ -167,3 +167,29 @@ func TestUnserved_settings(t *testing.T) {
 		}
 	}
 }
+
+func TestShadow(t *testing.T) {
+	at := func(port uint16, addrs ...string) *site {
+		s := &site{server: &config.Server{Port: port}}
+		for _, a := range addrs {
+			s.addrs = append(s.addrs, netip.MustParseAddr(a))
+		}
+		return s
+	}
+	sites := []*site{at(21, "192.0.2.1", "192.0.2.2"), at(21, "0.0.0.0")}
+	for _, tt := range []struct {
+		name string
+		late *site
+		by   *site
+	}{
+		{"the same address and port", at(21, "192.0.2.1"), sites[0]},
+		{"one of two addresses is its own", at(21, "192.0.2.1", "192.0.2.9"), nil},
+		{"another port", at(2121, "192.0.2.1"), nil},
+		{"a named address comes before every address", at(21, "192.0.2.9"), nil},
+		{"no address of its own", at(21), nil},
+	} {
+		if got := shadow(sites, tt.late); got != tt.by {
+			t.Errorf("%s: shadowed by %v, want %v", tt.name, got, tt.by)
+		}
+	}
+}

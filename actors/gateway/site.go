@@ -126,6 +126,23 @@ func find(sites []*site, local netip.AddrPort) *reception.Door {
 	return best.door
 }
 
+// shadow is the earlier site that takes all connections of a later one.
+func shadow(sites []*site, later *site) *site {
+	if len(later.addrs) == 0 {
+		return nil
+	}
+	var by *site
+	for _, ip := range later.addrs {
+		at := netip.AddrPortFrom(ip, later.server.Port)
+		i := slices.IndexFunc(sites, func(s *site) bool { return s.claim(at) >= later.claim(at) })
+		if i < 0 {
+			return nil
+		}
+		by = sites[i]
+	}
+	return by
+}
+
 // claim ranks how well a site suits a connection; 0 is not at all.
 func (s *site) claim(local netip.AddrPort) int {
 	ip := local.Addr()

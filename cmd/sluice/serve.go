@@ -27,7 +27,8 @@ Signals:
                     a second one stops at once
 
 Started as root it binds its ports and opens its logs first, then becomes the
-User and Group of the configuration for good.
+User and Group of the configuration for good. A reload is done as that user,
+which therefore has to be able to read the configuration.
 
 Logs go to the files of SystemLog, ProxyLog and TransferLog; what has no file
 goes to standard error.`
