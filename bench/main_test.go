@@ -47,10 +47,10 @@ func TestSmokeAmongOthers(t *testing.T) {
 
 func smoke(t *testing.T, ids []string, more ...string) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer stop()
 	path := filepath.Join(t.TempDir(), "run.json")
-	args := append([]string{"-quick", "-targets", "direct", "-span", "50ms", "-json", path}, more...)
+	args := append([]string{"-quick", "-targets", "direct", "-span", "1s", "-json", path}, more...)
 	var out, errs bytes.Buffer
 	if code := run(ctx, args, &out, &errs); code != exitFine {
 		t.Fatalf("exit code %d\n%s%s", code, out.String(), errs.String())
