@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-gateway/sluice/actors/gateway"
+	"github.com/sluice-gateway/sluice/runtime/service"
 )
 
 const serveHelp = `Serve reads a configuration and stands between clients and backends until it
@@ -29,6 +30,9 @@ Signals:
 Started as root it binds its ports and opens its logs first, then becomes the
 User and Group of the configuration for good. A reload is done as that user,
 which therefore has to be able to read the configuration.
+
+Half of the processors are left to the kernel, which moves the bytes; the
+environment variable GOMAXPROCS overrides that.
 
 Logs go to the files of SystemLog, ProxyLog and TransferLog; what has no file
 goes to standard error.`
@@ -81,6 +85,7 @@ func serve(ctx context.Context, f serveFlags, stderr io.Writer) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
 
+	service.ShareProcessors(os.Getenv)
 	g, err := gateway.Start(ctx, gateway.Options{
 		ConfigPath: f.config,
 		Defines:    f.defines,
