@@ -193,7 +193,9 @@ func TestClaim21_LostBackend(t *testing.T) {
 			if err := tg.server.KillSessions(); err != nil {
 				t.Fatal(err)
 			}
-			if r := client.Wait(); r.Code == 0 {
+			// A server may have handed everything to the kernel and confirmed it before it was killed; then the
+			// file has to be whole.
+			if r := client.Wait(); r.Code == 0 && len(read(t, back)) != big {
 				t.Fatalf("curl was content with a truncated file:\n%v", r)
 			}
 		})
