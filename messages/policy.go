@@ -45,6 +45,7 @@ type PickBackend struct {
 	Pool   PoolID
 	Client netip.Addr
 	User   string               // empty before USER
+	Vars   map[string]string    // TLS_… of the client's certificate (TLSOptions StdEnvVars); nil: none
 	Tried  []string             // URL keys (backendurl.URL.Key) this session tried already, avoided while others remain
 	Reply  chan<- BackendPicked // capacity 1: the answer never blocks
 }

@@ -27,12 +27,52 @@ type FrontendLost struct {
 	Err error // io.EOF: closed properly
 }
 
-// BackendConnected says that an attempt has its TCP connection.
+// FrontendSecured says that the client's control connection is in TLS from here
+// on. The frontend reader holds still until the session lets it go on.
+type FrontendSecured struct {
+	Conn net.Conn
+	TLS  TLSInfo
+}
+
+// FrontendInsecure says that the TLS handshake with the client failed. The
+// frontend reader has ended.
+type FrontendInsecure struct {
+	Err error
+}
+
+// FrontendCleared says that the client ended TLS on its control connection,
+// which goes on in clear (CCC, RFC 4217 section 6). The frontend reader holds
+// still until the session lets it go on.
+type FrontendCleared struct {
+	Conn net.Conn
+}
+
+// TLSInfo describes a TLS connection, for decisions, logs and lookups.
+type TLSInfo struct {
+	Version string // as OpenSSL names it: TLSv1.3
+	Cipher  string // as OpenSSL names it: TLS_AES_128_GCM_SHA256
+	Bits    int    // of the cipher's key
+	Resumed bool
+	Name    string            // server name that the client asked for (SNI); empty: none
+	Vars    map[string]string // TLS_… as TLSOptions StdEnvVars exports them; nil: not asked for
+}
+
+// BackendConnected says that an attempt has its connection: of TCP, or of TLS
+// where the backend begins with that (implicit TLS).
 type BackendConnected struct {
 	Attempt uint32 // which attempt of this session
 	Conn    net.Conn
 	Local   netip.AddrPort
 	Remote  netip.AddrPort
+	TLS     TLSInfo // zero: in clear
+}
+
+// BackendSecured says that the backend's control connection is in TLS from here
+// on. A handshake that fails is a BackendLost.
+type BackendSecured struct {
+	Attempt uint32
+	Conn    net.Conn
+	TLS     TLSInfo
 }
 
 // BackendUnreachable says that an attempt got no connection.
@@ -109,18 +149,23 @@ type Stage uint8
 
 // The stages.
 const (
-	StageOpen  Stage = iota // accepting or connecting
-	StageCopy               // moving bytes
-	StageStall              // no byte moved for TimeoutStalled
-	StageAbort              // cut off by the session
+	StageOpen   Stage = iota // accepting or connecting
+	StageSecure              // TLS handshake
+	StageCopy                // moving bytes
+	StageStall               // no byte moved for TimeoutStalled
+	StageAbort               // cut off by the session
 )
 
 func (s Stage) String() string {
-	return [...]string{"open", "copy", "stalled", "aborted"}[s]
+	return [...]string{"open", "handshake", "copy", "stalled", "aborted"}[s]
 }
 
 func (CommandReceived) toSession()    {}
 func (FrontendLost) toSession()       {}
+func (FrontendSecured) toSession()    {}
+func (FrontendInsecure) toSession()   {}
+func (FrontendCleared) toSession()    {}
+func (BackendSecured) toSession()     {}
 func (BackendConnected) toSession()   {}
 func (BackendUnreachable) toSession() {}
 func (ReplyReceived) toSession()      {}

@@ -21,8 +21,9 @@ type PickBackend struct {
 // DialBackend connects to a picked backend; the answer is
 // messages.BackendConnected or messages.BackendUnreachable.
 type DialBackend struct {
-	Attempt uint32
-	Backend messages.Backend
+	Attempt  uint32
+	Backend  messages.Backend
+	Implicit bool // TLS from the first byte
 }
 
 // DropBackend closes the backend's control connection and ends its reader.
@@ -42,6 +43,33 @@ type SendBackend struct{ Command ftp.Command }
 
 // SendAbort writes the urgent abort sequence of RFC 959 to the backend.
 type SendAbort struct{}
+
+// SecureClient has the frontend reader do the TLS handshake with the client; the
+// answer is messages.FrontendSecured or FrontendInsecure. It takes the place of
+// Resume: what the client sent in clear behind its AUTH ends the session.
+type SecureClient struct{}
+
+// ClearClient ends TLS on the client's control connection, once what was sent
+// before is written; the answer is messages.FrontendCleared. It takes the place
+// of Resume.
+type ClearClient struct{}
+
+// HoldBackend has the backend's reader stand still behind the next final reply,
+// as that decides whether TLS or another reply follows. SecureBackend or
+// FreeBackend lets it go on.
+type HoldBackend struct{}
+
+// SecureBackend has the backend's reader do the TLS handshake; the answer is
+// messages.BackendSecured or BackendLost.
+type SecureBackend struct{}
+
+// FreeBackend lets the backend's reader go on without TLS.
+type FreeBackend struct{}
+
+// SwitchServer moves the session to another server of its address and port, by
+// its name (HOST or SNI). The actor answers by Machine.Switch, at once, before
+// anything that follows.
+type SwitchServer struct{ Name string }
 
 // Resume lets the frontend reader look for the next command.
 type Resume struct{}
@@ -71,6 +99,7 @@ type StartData struct {
 type Leg struct {
 	Listen bool           // accept on the side's listener, else connect to Addr
 	Addr   netip.AddrPort // where to connect to
+	TLS    bool           // PROT P: protected
 }
 
 // ProceedData tells the data channel that the backend agreed to the transfer.
@@ -134,6 +163,12 @@ func (ReportFailed) action()    {}
 func (SendClient) action()      {}
 func (SendBackend) action()     {}
 func (SendAbort) action()       {}
+func (SecureClient) action()    {}
+func (ClearClient) action()     {}
+func (HoldBackend) action()     {}
+func (SecureBackend) action()   {}
+func (FreeBackend) action()     {}
+func (SwitchServer) action()    {}
 func (Resume) action()          {}
 func (Listen) action()          {}
 func (DropOffers) action()      {}
