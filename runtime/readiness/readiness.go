@@ -4,6 +4,7 @@
 package readiness
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,10 +34,31 @@ func (b *Buffers) get() *Buffer {
 	return new(Buffer)
 }
 
+// Layered is a connection with a layer between its descriptor and its bytes, such
+// as TLS, which may hold some of them back.
+type Layered interface {
+	net.Conn
+	syscall.Conn // the descriptor to wait on
+	// TryRead reads what is there. The error is ErrEmpty when nothing is, until
+	// the descriptor has more to read.
+	TryRead(p []byte) (int, error)
+}
+
+// ErrEmpty says that there is nothing to read yet. It is temporary, which a layer
+// that keeps its first error needs to know.
+var ErrEmpty net.Error = emptyError{}
+
+type emptyError struct{}
+
+func (emptyError) Error() string   { return "nothing to read yet" }
+func (emptyError) Timeout() bool   { return true }
+func (emptyError) Temporary() bool { return true }
+
 // Reader reads from one connection. It is for one goroutine.
 type Reader struct {
 	conn    net.Conn
 	raw     syscall.RawConn // nil: the connection has no descriptor to wait on
+	layer   Layered         // nil: the descriptor's bytes are the connection's
 	buffers *Buffers
 	try     func(fd uintptr) bool // r.attempt, made once
 	peek    func(fd uintptr) bool // r.look, made once
@@ -45,6 +67,7 @@ type Reader struct {
 	n      int
 	err    error
 	looked bool
+	held   bool // buf, n and err are what the next Read returns
 	scrap  [1]byte
 }
 
@@ -58,6 +81,8 @@ func NewReader(conn net.Conn, buffers *Buffers) (*Reader, error) {
 		sc = c
 	case *net.UnixConn:
 		sc = c
+	case Layered:
+		sc, r.layer = c, c
 	default:
 		// It may have a descriptor, too, but also a Read of its own that must
 		// not be passed by, such as one that holds bytes back.
@@ -73,8 +98,15 @@ func NewReader(conn net.Conn, buffers *Buffers) (*Reader, error) {
 
 // Read waits for bytes and returns them, one at least. They are the caller's
 // until Release or the next Read. The error is io.EOF at the proper end. A
-// connection that is neither TCP nor a Unix socket holds a buffer meanwhile.
+// connection that has no descriptor holds a buffer meanwhile.
 func (r *Reader) Read() ([]byte, error) {
+	if r.layer != nil {
+		if err := r.awaitLayer(); err != nil {
+			return nil, err
+		}
+		r.held = false
+		return r.done(r.n, r.err)
+	}
 	r.Release()
 	if r.raw == nil {
 		r.buf = r.buffers.get()
@@ -95,13 +127,40 @@ func (r *Reader) Read() ([]byte, error) {
 }
 
 // Await waits until Read would not have to: bytes are there, or the end is. It
-// reads nothing, and borrows nothing while it waits. An error is the
-// connection's own, and may not be told again. A connection that is neither TCP
-// nor a Unix socket is not waited for.
+// borrows nothing while it waits, and of a plain connection it reads nothing; of
+// a layered one it holds what the next Read returns. An error is the
+// connection's own, and may not be told again. A connection without a descriptor
+// is not waited for.
 func (r *Reader) Await() error {
-	if r.raw == nil {
+	switch {
+	case r.raw == nil:
 		return nil
+	case r.layer != nil:
+		return r.awaitLayer()
 	}
+	return r.awaitDescriptor()
+}
+
+// awaitLayer waits until the layer gives bytes, an end or an error. Readable does
+// not mean that: half a record is nothing yet.
+func (r *Reader) awaitLayer() error {
+	for !r.held {
+		r.Release()
+		buf := r.buffers.get()
+		n, err := r.layer.TryRead(buf[:])
+		if n == 0 && errors.Is(err, ErrEmpty) {
+			r.buffers.pool.Put(buf)
+			if err := r.awaitDescriptor(); err != nil {
+				return err
+			}
+			continue
+		}
+		r.buf, r.n, r.err, r.held = buf, n, err, n > 0 || err != nil
+	}
+	return nil
+}
+
+func (r *Reader) awaitDescriptor() error {
 	r.looked, r.err = false, nil
 	if err := r.raw.Read(r.peek); err != nil {
 		return err
@@ -154,9 +213,9 @@ func (r *Reader) attempt(fd uintptr) bool {
 	return true
 }
 
-// Release gives the borrowed buffer back.
+// Release gives the borrowed buffer back, unless it holds what is still to be read.
 func (r *Reader) Release() {
-	if r.buf != nil {
+	if r.buf != nil && !r.held {
 		r.buffers.pool.Put(r.buf)
 		r.buf = nil
 	}
