@@ -11,11 +11,12 @@ import (
 type Kind byte
 
 // The kinds in use. Reserved for state to come, so that no two meanings ever
-// share a prefix: 's' sticky assignments, 'h' backend health, 't' TLS client
-// sessions, 'k' SSH host keys.
+// share a prefix: 's' sticky assignments, 'h' backend health, 'k' SSH host
+// keys.
 const (
-	KindRotation Kind = 'r' // Rotation, one per pool
-	KindCounters Kind = 'c' // Counters, one per pool and backend
+	KindRotation   Kind = 'r' // Rotation, one per pool
+	KindCounters   Kind = 'c' // Counters, one per pool and backend
+	KindTLSSession Kind = 't' // TLSSession, one per owner and backend
 )
 
 func (k Kind) String() string {
@@ -24,6 +25,8 @@ func (k Kind) String() string {
 		return "rotation"
 	case KindCounters:
 		return "counters"
+	case KindTLSSession:
+		return "TLS session"
 	default:
 		return fmt.Sprintf("kind %q", byte(k))
 	}
@@ -32,7 +35,7 @@ func (k Kind) String() string {
 // Key names one record.
 type Key struct {
 	Kind Kind
-	Pool string // the pool's stable name
+	Pool string // the pool's stable name; of a TLS session, whose it is
 	Name string // within the pool: a backend's key; empty for the pool itself
 }
 

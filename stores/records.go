@@ -13,6 +13,7 @@ import (
 const (
 	rotationVersion = 1
 	countersVersion = 1
+	sessionVersion  = 1
 )
 
 // Errors of the decoders; wrapped with what was being read.
@@ -103,7 +104,7 @@ func ParseCounters(b []byte) (Counters, error) {
 	return c, nil
 }
 
-func appendBytes[T string | []byte](b []byte, v T) []byte {
+func appendBytes[T ~string | ~[]byte](b []byte, v T) []byte {
 	b = binary.AppendUvarint(b, uint64(len(v)))
 	return append(b, v...)
 }

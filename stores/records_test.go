@@ -2,8 +2,12 @@ package stores_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +43,61 @@ func TestRecordsComeBackAsTheyWent(t *testing.T) {
 			t.Errorf("counters %s: %v\n%s", name, err, cmp.Diff(want, got))
 		}
 		checkStrictness(t, "counters "+name, b, func(b []byte) error { _, err := stores.ParseCounters(b); return err })
+	}
+}
+
+var sessions = map[string]stores.TLSSession{
+	"short":                {At: time.Unix(1_790_000_000, 0), Session: stores.Secret("a master secret")},
+	"no_time":              {At: time.Unix(0, 0), Session: stores.Secret{0}},
+	"as_long_as_it_may_be": {At: time.Unix(1<<36, 0), Session: make(stores.Secret, stores.MaxTLSSession)},
+}
+
+func TestTLSSessionsComeBackAsTheyWent(t *testing.T) {
+	for name, want := range sessions {
+		b := stores.AppendTLSSession(nil, want)
+		got, err := stores.ParseTLSSession(b)
+		if err != nil || !got.At.Equal(want.At) || !bytes.Equal(got.Session, want.Session) {
+			t.Errorf("TLS session %s came back as of %v with %d bytes, %v", name, got.At, len(got.Session), err)
+		}
+		if len(b) < 1000 { // each prefix is tried
+			checkStrictness(t, "TLS session "+name, b, func(b []byte) error { _, err := stores.ParseTLSSession(b); return err })
+		}
+		clear(b) // what was parsed must not change with the buffer it came in
+		if !bytes.Equal(got.Session, want.Session) {
+			t.Errorf("TLS session %s shares the store's memory", name)
+		}
+	}
+	for name, bad := range map[string][]byte{
+		"no_session":       stores.AppendTLSSession(nil, stores.TLSSession{At: time.Unix(1, 0)}),
+		"too_long_a_one":   stores.AppendTLSSession(nil, stores.TLSSession{Session: make(stores.Secret, stores.MaxTLSSession+1)}),
+		"a_time_past_time": append([]byte{1}, binary.AppendUvarint(nil, 1<<40)...),
+	} {
+		if _, err := stores.ParseTLSSession(bad); !errors.Is(err, stores.ErrMalformed) {
+			t.Errorf("%s: %v, want ErrMalformed", name, err)
+		}
+	}
+}
+
+// However a session is printed, its secret stays inside.
+func TestTLSSessionsShowNoSecret(t *testing.T) {
+	const word = "canary-Pa55"
+	s := stores.TLSSession{Session: stores.Secret(word)}
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := string(text)
+	forms := []string{"%s", "%q", "%x", "%X", "%d", "%v", "%+v", "%#v"}
+	for _, form := range forms {
+		all += fmt.Sprintf(form, s) + fmt.Sprintf(form, s.Session)
+	}
+	for _, form := range forms {
+		if shown := strings.Trim(fmt.Sprintf(form, []byte(word)), "[]"); strings.Contains(all, shown) {
+			t.Errorf("%s shows the secret: %s", form, all)
+		}
+	}
+	if base64 := "Y2FuYXJ5"; strings.Contains(all, base64) {
+		t.Errorf("JSON shows the secret: %s", all)
 	}
 }
 
@@ -115,6 +174,20 @@ func FuzzParseCounters(f *testing.F) {
 		again, err := stores.ParseCounters(stores.AppendCounters(nil, c))
 		if err != nil || !cmp.Equal(again, c) {
 			t.Fatalf("%#v became %#v, %v", c, again, err)
+		}
+	})
+}
+
+func FuzzParseTLSSession(f *testing.F) {
+	f.Add(stores.AppendTLSSession(nil, sessions["short"]))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := stores.ParseTLSSession(b)
+		if err != nil {
+			return
+		}
+		again, err := stores.ParseTLSSession(stores.AppendTLSSession(nil, s))
+		if err != nil || !again.At.Equal(s.At) || !bytes.Equal(again.Session, s.Session) {
+			t.Fatalf("a session of %v with %d bytes became one of %v with %d, %v", s.At, len(s.Session), again.At, len(again.Session), err)
 		}
 	})
 }

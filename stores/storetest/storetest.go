@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sourcegraph/conc"
@@ -39,6 +40,7 @@ func Run(t *testing.T, m Maker) {
 		"an_ended_context_ends_the_call":              endedContext,
 		"a_closed_store_says_so":                      closed,
 		"many_writers_do_not_hurt_each_other":         manyWriters,
+		"TLS_sessions_come_back_as_they_went":         tlsSessions,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := m.Open(t)
@@ -62,11 +64,15 @@ func counter(pool, name string) stores.Key {
 	return stores.Key{Kind: stores.KindCounters, Pool: pool, Name: name}
 }
 
+func session(owner, backend string) stores.Key {
+	return stores.Key{Kind: stores.KindTLSSession, Pool: owner, Name: backend}
+}
+
 // Dump renders all records of the kinds in use, one line each.
 func Dump(t *testing.T, s stores.Loader) []string {
 	t.Helper()
 	var lines []string
-	for _, kind := range []stores.Kind{stores.KindRotation, stores.KindCounters} {
+	for _, kind := range []stores.Kind{stores.KindRotation, stores.KindCounters, stores.KindTLSSession} {
 		records, err := s.Load(t.Context(), kind)
 		must(t, err)
 		for _, r := range records {
@@ -91,10 +97,43 @@ func keyOrder(t *testing.T, s stores.Store) {
 		stores.Put(counter("pp", "a"), []byte("3")),
 		stores.Put(counter("p", "a"), []byte("1")),
 		stores.Put(stores.Key{Kind: stores.KindRotation, Pool: "p"}, []byte("0")),
-		stores.Put(stores.Key{Kind: 't', Pool: "p"}, []byte("not asked for")),
+		stores.Put(stores.Key{Kind: 'x', Pool: "p"}, []byte("not asked for")),
+		stores.Put(session("p", "a"), []byte("4")),
 	}))
 	expect(t, s, `rotation of "p" = "0"`, `counters of "a" in "p" = "1"`,
-		`counters of "b" in "p" = "2"`, `counters of "a" in "pp" = "3"`)
+		`counters of "b" in "p" = "2"`, `counters of "a" in "pp" = "3"`, `TLS session of "a" in "p" = "4"`)
+}
+
+// tlsSessions puts as many sessions as a gateway keeps, of the usual size, and
+// one of the greatest, through the store.
+func tlsSessions(t *testing.T, s stores.Store) {
+	want := map[stores.Key]stores.TLSSession{}
+	keep := func(i, size int) stores.Change {
+		k := session("p", fmt.Sprintf("ftp://backend-%04d.example.net:2121", i))
+		v := stores.TLSSession{At: time.Unix(int64(i), 0), Session: bytes.Repeat([]byte{byte(i)}, size)}
+		want[k] = v
+		return stores.Put(k, stores.AppendTLSSession(nil, v))
+	}
+	for i := range 10 {
+		var batch []stores.Change
+		for n := range 100 {
+			batch = append(batch, keep(100*i+n, 2000))
+		}
+		must(t, s.Apply(t.Context(), batch))
+	}
+	must(t, s.Apply(t.Context(), []stores.Change{keep(1000, stores.MaxTLSSession)}))
+	must(t, s.Apply(t.Context(), []stores.Change{keep(5, 3000), stores.Delete(session("p", "never"))}))
+	records, err := s.Load(t.Context(), stores.KindTLSSession)
+	must(t, err)
+	for _, r := range records {
+		got, err := stores.ParseTLSSession(r.Value)
+		if err != nil || !got.At.Equal(want[r.Key].At) || !bytes.Equal(got.Session, want[r.Key].Session) {
+			t.Fatalf("%v came back as of %v with %d bytes, %v", r.Key, got.At, len(got.Session), err)
+		}
+	}
+	if len(records) != len(want) {
+		t.Fatalf("%d sessions, want %d", len(records), len(want))
+	}
 }
 
 func laterCounts(t *testing.T, s stores.Store) {

@@ -1,0 +1,170 @@
+package vault
+
+import (
+	"container/list"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sluice-gateway/sluice/stores"
+)
+
+// place is where a session lies.
+type place struct{ owner, backend string }
+
+func (p place) key() stores.Key {
+	return stores.Key{Kind: stores.KindTLSSession, Pool: p.owner, Name: p.backend}
+}
+
+// shelf is all that is kept. It belongs to the actor's loop, but for open,
+// which the loop writes and everybody reads.
+type shelf struct {
+	most, mostBytes int
+
+	open    sync.Map // place → stores.TLSSession
+	entries map[place]*list.Element
+	ages    *list.List // of *entry, the oldest first
+	bytes   int
+	dirty   map[place]bool // what the store does not have as it is here
+}
+
+type entry struct {
+	place   place
+	session stores.TLSSession
+}
+
+func newShelf(most, mostBytes int) *shelf {
+	return &shelf{most: most, mostBytes: mostBytes, entries: map[place]*list.Element{}, ages: list.New(), dirty: map[place]bool{}}
+}
+
+// look finds a session, however old.
+func (s *shelf) look(p place) (stores.TLSSession, bool) {
+	v, ok := s.open.Load(p)
+	if !ok {
+		return stores.TLSSession{}, false
+	}
+	session, ok := v.(stores.TLSSession)
+	return session, ok
+}
+
+// put keeps the newest session there is.
+func (s *shelf) put(p place, session stores.TLSSession) {
+	s.take(p)
+	s.entries[p] = s.ages.PushBack(&entry{p, session})
+	s.added(p, session)
+	s.touch(p)
+}
+
+func (s *shelf) added(p place, session stores.TLSSession) {
+	s.bytes += len(session.Session)
+	s.open.Store(p, session)
+	for len(s.entries) > s.most || s.bytes > s.mostBytes {
+		s.remove(s.oldest().place)
+	}
+}
+
+func (s *shelf) oldest() *entry {
+	if front := s.ages.Front(); front != nil {
+		if e, ok := front.Value.(*entry); ok {
+			return e
+		}
+	}
+	return nil
+}
+
+// remove throws a session away, here and in the store.
+func (s *shelf) remove(p place) {
+	if s.take(p) {
+		s.open.Delete(p)
+		s.touch(p)
+	}
+}
+
+func (s *shelf) take(p place) bool {
+	at, ok := s.entries[p]
+	if !ok {
+		return false
+	}
+	if e, ok := at.Value.(*entry); ok {
+		s.bytes -= len(e.session.Session)
+	}
+	s.ages.Remove(at)
+	delete(s.entries, p)
+	return true
+}
+
+// sweep throws away what was kept before a time.
+func (s *shelf) sweep(before time.Time) {
+	for e := s.oldest(); e != nil && !e.session.At.After(before); e = s.oldest() {
+		s.remove(e.place)
+	}
+}
+
+// restore puts what was loaded before what came since, by age. What is too old
+// or was no session leaves the store.
+func (s *shelf) restore(f found, now time.Time, age time.Duration) {
+	for _, p := range f.useless {
+		s.touch(p)
+	}
+	slices.SortFunc(f.sessions, func(a, b entry) int { return b.session.At.Compare(a.session.At) }) // newest first
+	for _, e := range f.sessions {
+		if _, newer := s.entries[e.place]; newer || s.dirty[e.place] {
+			continue
+		}
+		if e.session.At.After(now) { // the clock was put back: no session gets older by that
+			e.session.At = now
+		}
+		if now.Sub(e.session.At) >= age || len(s.entries) >= s.most || s.bytes+len(e.session.Session) > s.mostBytes {
+			s.touch(e.place)
+			continue
+		}
+		s.entries[e.place] = s.ages.PushFront(&e)
+		s.added(e.place, e.session)
+	}
+}
+
+// touch notes that the store must be told. While it does not listen, what is to
+// be deleted there may be forgotten: it grows too old there all the same.
+func (s *shelf) touch(p place) {
+	if len(s.dirty) >= 4*s.most {
+		for q := range s.dirty {
+			if s.entries[q] == nil {
+				delete(s.dirty, q)
+			}
+		}
+	}
+	s.dirty[p] = true
+}
+
+// touchAll has everything written again.
+func (s *shelf) touchAll() {
+	for p := range s.entries {
+		s.touch(p)
+	}
+}
+
+func (s *shelf) changed() bool { return len(s.dirty) > 0 }
+
+// batch takes out of dirty what fits into one batch.
+func (s *shelf) batch() (places []place, changes []stores.Change) {
+	size := 0
+	for p := range s.dirty {
+		c := stores.Delete(p.key())
+		if at := s.entries[p]; at != nil {
+			if e, ok := at.Value.(*entry); ok {
+				c = stores.Put(p.key(), stores.AppendTLSSession(nil, e.session))
+			}
+		}
+		key, err := stores.AppendKey(nil, c.Key)
+		if err != nil { // no store could take it
+			delete(s.dirty, p)
+			continue
+		}
+		if size += len(key) + len(c.Value); len(changes) == stores.MaxBatch || size > stores.MaxBatchBytes {
+			break
+		}
+		delete(s.dirty, p)
+		places, changes = append(places, p), append(changes, c)
+	}
+	return places, changes
+}
