@@ -44,7 +44,7 @@ func newOutbox(ctx context.Context, cfg Config, log zerolog.Logger, shelf *shelf
 		timer: time.NewTimer(slowest),
 	}
 	o.timer.Stop()
-	w := &writer{store: cfg.Store, jobs: o.jobs, done: o.done}
+	w := &writer{store: cfg.Store(), jobs: o.jobs, done: o.done}
 	if !loaded {
 		w.found = o.found
 	}

@@ -28,7 +28,10 @@ import (
 
 // Config is what the actor needs. Zero values mean the defaults.
 type Config struct {
-	Store      stores.Store     // required; the caller opens and closes it
+	// Store gives the store, which the caller opens and closes. It is asked at
+	// each start of Run: sessions may be meant for the vault before there is one.
+	Store func() stores.Store
+
 	Age        time.Duration    // longest life of a session; 0 means 24 h
 	Most       int              // sessions kept; 0 means 1000
 	MostBytes  int              // of all sessions together; 0 means 16 MiB

@@ -1,115 +1,21 @@
 package vault_test
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/sourcegraph/conc"
-	"go.uber.org/goleak"
 
 	"github.com/sluice-gateway/sluice/actors/vault"
-	"github.com/sluice-gateway/sluice/messages"
-	"github.com/sluice-gateway/sluice/runtime/mailbox"
-	"github.com/sluice-gateway/sluice/runtime/supervise"
 	"github.com/sluice-gateway/sluice/stores"
 	"github.com/sluice-gateway/sluice/stores/memory"
 	"github.com/sluice-gateway/sluice/stores/storetest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-const (
-	one = "ftp://one.example:21"
-	two = "ftp://two.example:21"
-)
-
-// lines is a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// house is a vault under a supervisor, as in the real tree.
-type house struct {
-	*vault.Vault
-	t    testing.TB
-	log  *lines
-	stop func() // ends the actor and waits
-}
-
-// build makes a vault; open lets it run.
-func build(t testing.TB, cfg vault.Config) *house {
-	h := &house{t: t, log: &lines{}, stop: func() {}}
-	if cfg.Store == nil {
-		cfg.Store = memory.New()
-	}
-	cfg.Log = zerolog.New(h.log).Level(zerolog.InfoLevel)
-	h.Vault = vault.New(cfg)
-	return h
-}
-
-func (h *house) open() *house {
-	tree := supervise.NewTree("test", supervise.Options{})
-	tree.Add(supervise.Child{Actor: h.Vault, Retire: h.Mailbox().Retire, Grace: 10 * time.Second})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg conc.WaitGroup
-	wg.Go(func() {
-		if err := tree.Run(ctx); err != nil {
-			h.t.Errorf("the tree gave up: %v", err)
-		}
-	})
-	h.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
-	return h
-}
-
-func start(t testing.TB, cfg vault.Config) *house { return build(t, cfg).open() }
-
-func (h *house) describe() messages.VaultDescribed {
-	h.t.Helper()
-	d, err := mailbox.Ask(context.Background(), h.Mailbox(), 10*time.Second, func(reply chan<- messages.VaultDescribed) messages.ToVault {
-		return messages.DescribeVault{Reply: reply}
-	})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return d
-}
-
-// save waits until there is room: with a mailbox that holds nothing, until the
-// actor listens.
-func (h *house) save(owner, backend string, session []byte) {
-	synctest.Wait()
-	h.For(owner).Save(backend, session)
-}
-
-func (h *house) want(owner, backend, session string) {
-	h.t.Helper()
-	h.describe() // all that was sent before is done
-	if got := string(h.For(owner).Load(backend)); got != session {
-		h.t.Errorf("for %s %s has %q, want %q", owner, backend, got, session)
-	}
-}
 
 func TestSessionsAreKeptByOwnerAndBackend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -140,7 +46,7 @@ func TestSessionsAreKeptByOwnerAndBackend(t *testing.T) {
 func TestSessionsSurviveARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()
-		h := start(t, vault.Config{Store: store})
+		h := start(t, vault.Config{Store: in(store)})
 		h.save("ann", one, []byte("first"))
 		h.save("ann", two, []byte("gone"))
 		h.save("bob", two, []byte("dropped"))
@@ -155,7 +61,7 @@ func TestSessionsSurviveARestart(t *testing.T) {
 		h.stop()
 
 		slow := &faulty{Store: store, gate: make(chan struct{})}
-		h = start(t, vault.Config{Store: slow})
+		h = start(t, vault.Config{Store: in(slow)})
 		defer h.stop()
 		h.save("ann", two, []byte("newer than what is stored"))
 		h.want("ann", two, "newer than what is stored")
@@ -175,7 +81,7 @@ func TestSessionsSurviveARestart(t *testing.T) {
 func TestSessionsGrowOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()
-		h := start(t, vault.Config{Store: store})
+		h := start(t, vault.Config{Store: in(store)})
 		h.save("ann", one, []byte("first"))
 		time.Sleep(23 * time.Hour)
 		h.save("ann", two, []byte("second"))
@@ -193,7 +99,7 @@ func TestSessionsGrowOld(t *testing.T) {
 		}
 		h.stop()
 		time.Sleep(24 * time.Hour)
-		h = start(t, vault.Config{Store: store})
+		h = start(t, vault.Config{Store: in(store)})
 		defer h.stop()
 		time.Sleep(2 * time.Second)
 		h.want("ann", two, "")
@@ -207,7 +113,7 @@ func TestTheOldestGo(t *testing.T) {
 	backend := func(i int) string { return fmt.Sprintf("ftp://b%d.example:21", i) }
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()
-		h := start(t, vault.Config{Store: store, Most: 3})
+		h := start(t, vault.Config{Store: in(store), Most: 3})
 		for i := range 4 {
 			h.save("ann", backend(i), []byte{byte('0' + i)})
 			h.save("ann", backend(1), []byte("1")) // always newer than the one before
@@ -218,7 +124,7 @@ func TestTheOldestGo(t *testing.T) {
 		}
 		h.stop()
 		// With room for fewer, those that were kept last stay.
-		h = start(t, vault.Config{Store: store, Most: 2})
+		h = start(t, vault.Config{Store: in(store), Most: 2})
 		defer h.stop()
 		time.Sleep(2 * time.Second)
 		for i, want := range []string{"", "1", "", "3"} {
@@ -260,7 +166,7 @@ func TestDamagedRecordsAreThrownAway(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		h := start(t, vault.Config{Store: store})
+		h := start(t, vault.Config{Store: in(store)})
 		defer h.stop()
 		time.Sleep(2 * time.Second)
 		h.want("ann", one, "canary-session")
@@ -286,41 +192,6 @@ func TestDamagedRecordsAreThrownAway(t *testing.T) {
 	})
 }
 
-// faulty is a store whose calls fail or wait when told to.
-type faulty struct {
-	stores.Store
-	err   atomic.Pointer[error]
-	gate  chan struct{} // nil: open
-	panic atomic.Bool
-}
-
-func (f *faulty) pass() error {
-	if f.gate != nil {
-		<-f.gate
-	}
-	if f.panic.Load() {
-		panic("canary of the store")
-	}
-	if err := f.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (f *faulty) Load(ctx context.Context, k stores.Kind) ([]stores.Record, error) {
-	if err := f.pass(); err != nil {
-		return nil, err
-	}
-	return f.Store.Load(ctx, k)
-}
-
-func (f *faulty) Apply(ctx context.Context, c []stores.Change) error {
-	if err := f.pass(); err != nil {
-		return err
-	}
-	return f.Store.Apply(ctx, c)
-}
-
 func TestAFailingStoreIsWrittenOnceItRecovers(t *testing.T) {
 	errDisk := errors.New("the disk is gone")
 	for name, broken := range map[string]func(*faulty){
@@ -332,7 +203,7 @@ func TestAFailingStoreIsWrittenOnceItRecovers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &faulty{Store: memory.New()}
 				broken(store) // it does not even load
-				h := start(t, vault.Config{Store: store})
+				h := start(t, vault.Config{Store: in(store)})
 				defer h.stop()
 				for i := range 300 { // more than one batch
 					h.save("ann", fmt.Sprintf("ftp://b%d.example:21", i), make([]byte, 2000))
@@ -359,7 +230,7 @@ func TestAFailingStoreIsWrittenOnceItRecovers(t *testing.T) {
 func TestAStoppedStoreDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &faulty{Store: memory.New(), gate: make(chan struct{})}
-		h := start(t, vault.Config{Store: store, Most: 10})
+		h := start(t, vault.Config{Store: in(store), Most: 10})
 		begin := time.Now()
 		for i := range 1000 { // what is to be written does not pile up either
 			h.save("ann", fmt.Sprintf("ftp://b%d.example:21", i), []byte("s"))
@@ -404,7 +275,7 @@ func TestSessionsSurviveACrash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()
 		var trap atomic.Bool
-		h := start(t, vault.Config{Store: store, Now: func() time.Time {
+		h := start(t, vault.Config{Store: in(store), Now: func() time.Time {
 			if trap.CompareAndSwap(true, false) {
 				panic("forced")
 			}
