@@ -39,6 +39,18 @@ func Curl(t testing.TB, args ...string) *Client {
 	return startClient(t, "curl", append([]string{"--silent", "--show-error", "--verbose", "--disable", "--max-time", "50"}, args...)...)
 }
 
+// TrustCurl is the arguments by which curl speaks TLS and trusts the authority in the PEM file ca: for
+// ftp:// URLs it insists on explicit TLS, for ftps:// ones TLS is implicit.
+func TrustCurl(ca string) []string { return []string{"--ssl-reqd", "--cacert", ca} }
+
+// TrustLFTP is the lines of a script by which lftp speaks TLS, on data connections too, and trusts the
+// authority in the PEM file ca: for ftp:// URLs it insists on explicit TLS, for ftps:// ones TLS is
+// implicit.
+func TrustLFTP(ca string) string {
+	return "set ftp:ssl-allow yes\nset ftp:ssl-force yes\nset ftp:ssl-protect-data yes\n" +
+		"set ftp:ssl-protect-list yes\nset ssl:verify-certificate yes\nset ssl:ca-file " + ca + "\n"
+}
+
 // LFTP starts lftp on a script. The first lines of the script make it fail fast instead of
 // retrying, and speak plain FTP.
 func LFTP(t testing.TB, script string) *Client {

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -34,6 +35,7 @@ type Data struct {
 	listen net.Listener // active modes only
 	dial   string       // passive modes only
 	conn   *net.TCPConn
+	secure *tls.Conn // over conn, after Protect("P")
 }
 
 // Data negotiates a data connection and fails the test when the server refuses.
@@ -184,18 +186,32 @@ func (c *Control) Begin(mode Mode, format string, args ...any) *Data {
 	c.Send(format, args...)
 	d.Open()
 	c.Expect(150, 125)
+	if c.protect {
+		if err := d.SecureErr(); err != nil {
+			c.t.Fatalf("secure the data connection of %s: %v", fmt.Sprintf(format, args...), err)
+		}
+	}
 	return d
+}
+
+// Stream is what data is read from and written to: TLS if the control connection was told to Protect
+// data, else the bare socket. It is there once Begin has returned.
+func (d *Data) Stream() net.Conn {
+	if d.secure != nil {
+		return d.secure
+	}
+	return d.conn
 }
 
 // Fetch runs a transfer command that brings data (RETR, LIST …) to its 226 and returns the data.
 func (c *Control) Fetch(mode Mode, format string, args ...any) []byte {
 	c.t.Helper()
 	d := c.Begin(mode, format, args...)
-	body, err := io.ReadAll(d.conn)
+	body, err := io.ReadAll(d.Stream())
 	if err != nil {
 		c.t.Fatalf("read the data of %s: %v", fmt.Sprintf(format, args...), err)
 	}
-	d.Close()
+	d.Finish()
 	c.Expect(226, 250)
 	return body
 }
@@ -205,9 +221,9 @@ func (c *Control) Fetch(mode Mode, format string, args ...any) []byte {
 func (c *Control) Store(mode Mode, body []byte, format string, args ...any) Reply {
 	c.t.Helper()
 	d := c.Begin(mode, format, args...)
-	if _, err := d.conn.Write(body); err != nil {
+	if _, err := d.Stream().Write(body); err != nil {
 		c.t.Fatalf("write the data of %s: %v", fmt.Sprintf(format, args...), err)
 	}
-	d.Close()
+	d.Finish()
 	return c.Expect(226, 250)
 }

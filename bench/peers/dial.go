@@ -2,6 +2,7 @@ package peers
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -39,9 +40,14 @@ func (r Reply) String() string { return strings.Join(r.Lines, "\n") }
 // they did not ask for; the ones that end in Err return the error instead, for use where a
 // failure is what the test wants to see. It must be used by one goroutine at a time.
 type Control struct {
-	t    testing.TB
-	conn *net.TCPConn
-	in   *bufio.Reader
+	t       testing.TB
+	conn    *net.TCPConn
+	stream  net.Conn // what is read and written: conn, or TLS over it
+	in      *bufio.Reader
+	greeted bool // the banner was read
+
+	config  *tls.Config // of the TLS session; nil in clear
+	protect bool        // data connections are to be TLS
 
 	mu         sync.Mutex
 	transcript strings.Builder
@@ -65,7 +71,7 @@ func DialFrom(t testing.TB, local, addr string) *Control {
 	if err != nil {
 		t.Fatalf("open a control connection: %v", err)
 	}
-	c := &Control{t: t, conn: conn.(*net.TCPConn), in: bufio.NewReader(conn)}
+	c := &Control{t: t, conn: conn.(*net.TCPConn), stream: conn, in: bufio.NewReader(conn)}
 	t.Cleanup(func() {
 		_ = c.conn.Close()
 		if t.Failed() {
@@ -109,7 +115,7 @@ func (c *Control) SendRaw(raw string) {
 	for line := range strings.Lines(raw) {
 		c.note(">", strings.TrimRight(line, "\r\n"))
 	}
-	if _, err := c.conn.Write([]byte(raw)); err != nil {
+	if _, err := c.stream.Write([]byte(raw)); err != nil {
 		c.t.Fatalf("send %q: %v", raw, err)
 	}
 }
@@ -217,10 +223,20 @@ func (c *Control) ExpectClosed(limit time.Duration) {
 	}
 }
 
+// Greeting reads the banner unless Greeting, Secure or Login has done so already.
+func (c *Control) Greeting() *Control {
+	c.t.Helper()
+	if !c.greeted {
+		c.Expect(220)
+		c.greeted = true
+	}
+	return c
+}
+
 // Login reads the banner, logs in, and asks for binary transfers.
 func (c *Control) Login(user, password string) *Control {
 	c.t.Helper()
-	c.Expect(220)
+	c.Greeting()
 	c.Must(331, "USER %s", user)
 	c.Must(230, "PASS %s", password)
 	c.Must(200, "TYPE I")

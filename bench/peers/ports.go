@@ -26,8 +26,9 @@ const (
 
 var ports = struct {
 	sync.Mutex
-	taken map[int]bool
-}{taken: map[int]bool{}}
+	taken    map[int]bool
+	implicit map[string]bool // addresses whose port 990 was handed out
+}{taken: map[int]bool{}, implicit: map[string]bool{}}
 
 // FreePort finds a port nobody listens on, neither on 127.0.0.1 nor on ::1, and does not hand
 // out the same one twice in this process.

@@ -45,6 +45,11 @@ func startProFTPD(s *Server, opt Options) error {
 	if uid == nobody {
 		lines = append(lines, "User nobody", "Group nogroup")
 	}
+	secure, err := s.proftpdTLS(opt.TLS)
+	if err != nil {
+		return err
+	}
+	lines = append(lines, secure...)
 	config, err := s.place("proftpd.conf", strings.Join(append(lines, opt.Extra...), "\n")+"\n", 0o644)
 	if err != nil {
 		return fmt.Errorf("start proftpd: %w", err)

@@ -35,7 +35,12 @@ func startPureFTPd(s *Server, opt Options) error {
 		"--altlog=stats:" + s.log("stats.log"), "--pidfile=" + filepath.Join(s.dir, "pid"),
 		"--umask=022:022", "--dontresolve",
 	}
-	s.proc, err = startProcess("pureftpd", in.Binary, s.dir, in.Env, append(args, opt.Extra...)...)
+	secure, env, err := s.pureftpdTLS(opt.TLS)
+	if err != nil {
+		return err
+	}
+	args = append(append(args, secure...), opt.Extra...)
+	s.proc, err = startProcess("pureftpd", in.Binary, s.dir, append(env, in.Env...), args...)
 	return err
 }
 

@@ -36,12 +36,16 @@ const (
 
 // Options say how a server is set up; the zero value is a good start.
 type Options struct {
-	// Address to listen on: 127.0.0.1 (default) or ::1.
+	// Address to listen on: 127.0.0.1 (default), ::1 or another address of this machine.
 	Address string
+	// Port to listen on; by default a free one.
+	Port int
 	// User and Password of the one account; alice / wonderland by default.
 	User, Password string
 	// Extra holds configuration lines (ProFTPD, vsftpd) or arguments (Pure-FTPd) to add.
 	Extra []string
+	// TLS has the server speak TLS; nil for clear text only.
+	TLS *TLS
 }
 
 // Server is a running real FTP server with one account and an empty home directory.
@@ -53,6 +57,7 @@ type Server struct {
 	// Home is the account's directory, its root as seen through FTP.
 	Home string
 
+	tls  *TLS
 	dir  string
 	proc *process
 	logs []string // paths worth showing when a test fails
@@ -61,8 +66,17 @@ type Server struct {
 // Addr is host:port of the control listener.
 func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
-// URL is the server as ProxyReverseServers wants it, without credentials.
-func (s *Server) URL() string { return "ftp://" + s.Addr() }
+// URL is the server as ProxyReverseServers wants it, without credentials: with TLS where it demands
+// TLS. Implicit TLS is understood only if the port is 990, see ImplicitAddress.
+func (s *Server) URL() string {
+	if s.tls != nil && (s.tls.Implicit || s.tls.Demand != Nothing) {
+		return "ftps://" + s.Addr()
+	}
+	return "ftp://" + s.Addr()
+}
+
+// Implicit tells whether the server speaks TLS from the first byte.
+func (s *Server) Implicit() bool { return s.tls != nil && s.tls.Implicit }
 
 // PID is the daemon's process id; its sessions are its descendants.
 func (s *Server) PID() int { return s.proc.pid() }
@@ -124,16 +138,18 @@ func Launch(kind Kind, opt Options) (*Server, error) {
 	if opt.Password == "" {
 		opt.Password = "wonderland"
 	}
-	port, err := FreePort()
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", kind, err)
+	if opt.Port == 0 {
+		var err error
+		if opt.Port, err = FreePort(); err != nil {
+			return nil, fmt.Errorf("start %s: %w", kind, err)
+		}
 	}
 	dir, err := tempDir(string(kind))
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", kind, err)
 	}
-	s := &Server{Kind: kind, Host: opt.Address, Port: port, User: opt.User, Password: opt.Password,
-		Home: filepath.Join(dir, "home"), dir: dir}
+	s := &Server{Kind: kind, Host: opt.Address, Port: opt.Port, User: opt.User, Password: opt.Password,
+		Home: filepath.Join(dir, "home"), dir: dir, tls: opt.TLS}
 	if err := s.begin(begin, opt); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
@@ -153,7 +169,7 @@ func (s *Server) begin(begin func(*Server, Options) error, opt Options) error {
 	if err := begin(s, opt); err != nil {
 		return err
 	}
-	if err := waitListening(s.Addr(), true, s.proc, startLimit); err != nil {
+	if err := waitListening(s.Addr(), !s.Implicit(), s.proc, startLimit); err != nil {
 		s.proc.stop(stopGrace)
 		return err
 	}

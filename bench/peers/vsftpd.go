@@ -25,7 +25,12 @@ func startVSFTPD(s *Server, opt Options) error {
 	if err := s.placeAccounts(); err != nil {
 		return fmt.Errorf("start vsftpd: %w", err)
 	}
-	config, err := s.place("vsftpd.conf", strings.Join(append(s.vsftpdLines(), opt.Extra...), "\n")+"\n", 0o600)
+	secure, env, err := s.vsftpdTLS(opt.TLS)
+	if err != nil {
+		return err
+	}
+	lines := append(append(s.vsftpdLines(), secure...), opt.Extra...)
+	config, err := s.place("vsftpd.conf", strings.Join(lines, "\n")+"\n", 0o600)
 	if err != nil {
 		return fmt.Errorf("start vsftpd: %w", err)
 	}
@@ -36,7 +41,7 @@ mount --bind "$1/pam.d" /etc/pam.d
 mount --bind "$1/passwd" /etc/passwd
 mount --bind "$1/shadow" /etc/shadow
 exec "$2" "$3"`
-	s.proc, err = startProcess("vsftpd", space.Binary, s.dir, in.Env,
+	s.proc, err = startProcess("vsftpd", space.Binary, s.dir, append(env, in.Env...),
 		"--mount", "sh", "-c", script, "sh", filepath.Join(s.dir, "etc"), in.Binary, config)
 	return err
 }
