@@ -9,7 +9,8 @@
 //   - The end of the source alone closes nothing: the session settles it.
 //   - Only the peer that a listener was meant for is accepted on it.
 //   - Bytes between two TCP connections stay in the kernel (fastpath_linux.go)
-//     as long as it has a pipe to lend.
+//     as long as it has a pipe to lend. Where TLS is on a side they pass through
+//     the two stages of a stage.Relay (secure.go).
 package data
 
 import (
@@ -24,6 +25,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 )
@@ -51,6 +53,11 @@ type Leg struct {
 	Addr     netip.AddrPort        // connect to this
 	Source   netip.Addr            // … from this address; zero: as the system likes
 	Welcome  func(netip.Addr) bool // who may connect to the listener; nil: nobody
+
+	// Secure does the TLS handshake; nil: in clear. It ends within a limit of its
+	// own, or with its context, and never closes the connection.
+	Secure   func(context.Context, *net.TCPConn) (*stage.Conn, error)
+	LaxClose bool // an end without close_notify is none the less an end
 }
 
 // Channel is the actor. Proceed, Settle and the context steer it; it reports
@@ -61,6 +68,9 @@ type Channel struct {
 	settle  chan bool
 
 	front, back *net.TCPConn
+	secured     [2]*stage.Conn // by side; nil: in clear
+	parting     *net.TCPConn   // the front's, when only the client's end is awaited
+	proven      bool           // the source's end was a close_notify
 	bytes       int64
 	aborted     atomic.Bool
 }
@@ -107,7 +117,8 @@ type fault struct {
 }
 
 // Run carries the transfer out. Its error is always nil: what went wrong is in
-// the report, which is sent when all sockets are closed.
+// the report, which is sent when all sockets are closed. Only a client that got
+// everything over TLS is still given the time to say goodbye then.
 func (c *Channel) Run(ctx context.Context) error {
 	f := c.transfer(ctx)
 	c.closeAll(f == nil)
@@ -118,7 +129,9 @@ func (c *Channel) Run(ctx context.Context) error {
 	}
 	// Not with ctx, which an abort has ended: the session waits for this
 	// report, and retires its mailbox when it no longer does.
-	return ignoreGone(c.cfg.Tell.Send(context.WithoutCancel(ctx), done))
+	err := c.cfg.Tell.Send(context.WithoutCancel(ctx), done)
+	c.part(ctx)
+	return ignoreGone(err)
 }
 
 func ignoreGone(err error) error {
@@ -147,7 +160,11 @@ func (c *Channel) transfer(ctx context.Context) *fault {
 	if f := c.copy(dst, src, from); f != nil {
 		return c.blame(ctx, f)
 	}
-	ended := messages.DataEnded{Transfer: c.cfg.Transfer, Bytes: c.bytes, Settle: newsDelay(src)}
+	ended := messages.DataEnded{Transfer: c.cfg.Transfer, Bytes: c.bytes}
+	if !c.proven {
+		ended.Settle = newsDelay(src)
+	}
+	c.answerEnd(ctx, from)
 	mend(src)
 	closeConn(src)
 	if err := c.cfg.Tell.Send(ctx, ended); err != nil {
@@ -187,18 +204,26 @@ func (c *Channel) blame(ctx context.Context, f *fault) *fault {
 // backend to close too, which a server does when it has read everything; a
 // reset instead means that it has not.
 func (c *Channel) finish(ctx context.Context, dst *net.TCPConn) *fault {
+	if err := c.sayEnd(ctx, c.destination()); err != nil {
+		return c.blame(ctx, &fault{c.destination(), messages.StageCopy, fmt.Errorf("ending TLS on the data connection: %w", err)})
+	}
 	if err := dst.CloseWrite(); err != nil {
 		return c.blame(ctx, &fault{c.destination(), messages.StageCopy, fmt.Errorf("closing data connection: %w", err)})
 	}
-	if !c.cfg.Upload {
-		return nil
+	if c.cfg.Upload {
+		return c.awaitEnd(ctx, dst)
 	}
-	return c.awaitEnd(ctx, dst)
+	if c.secured[messages.FrontSide] != nil {
+		mend(dst)
+		c.parting, c.front = dst, nil
+	}
+	return nil
 }
 
-// awaitEnd reads until the peer closes; what it sends is of no interest. It may
-// take as long as a stall may, anew whenever it took some of what is still on
-// its way. An abort ends it at once: nobody needs to see the peer close then.
+// awaitEnd reads until the peer closes; what it sends is of no interest, but for
+// the TLS sessions that it may hand out. It may take as long as a stall may, anew
+// whenever it took some of what is still on its way. An abort ends it at once:
+// nobody needs to see the peer close then.
 func (c *Channel) awaitEnd(ctx context.Context, conn *net.TCPConn) *fault {
 	limit := c.cfg.Stalled
 	if limit <= 0 {
@@ -207,13 +232,17 @@ func (c *Channel) awaitEnd(ctx context.Context, conn *net.TCPConn) *fault {
 	clock := &stallClock{limit: limit, dst: conn, src: conn, aborted: &c.aborted}
 	clock.start()
 	clock.unsent = unsentBytes(conn)
+	read := conn.Read
+	if tls := c.secured[messages.BackSide]; tls != nil {
+		read = tls.Read
+	}
 	var scrap [512]byte
 	for {
-		_, err := conn.Read(scrap[:])
+		_, err := read(scrap[:])
 		switch {
 		case err == nil, clock.forgives(err):
 			continue
-		case ctx.Err() != nil, errors.Is(err, io.EOF):
+		case ctx.Err() != nil, errors.Is(err, io.EOF), errors.Is(err, stage.ErrNoCloseNotify):
 			return nil
 		}
 		f := &fault{messages.BackSide, messages.StageCopy, fmt.Errorf("waiting for the backend to close its data connection: %w", err)}

@@ -10,11 +10,13 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
 )
 
 // open brings up both connections. A passive backend is connected to at once,
-// since it may wait for that before it says 150; the rest follows its 150.
+// since it may wait for that before it says 150; the rest follows its 150, its
+// TLS handshake, too: a refused command has none.
 func (c *Channel) open(ctx context.Context) *fault {
 	var err error
 	if c.cfg.Back.Listener == nil {
@@ -34,6 +36,9 @@ func (c *Channel) open(ctx context.Context) *fault {
 		}
 		c.note(messages.BackSide, "active", c.back)
 	}
+	if f := c.secure(ctx, messages.BackSide, c.cfg.Back, c.back); f != nil {
+		return f
+	}
 	how := "active"
 	if c.cfg.Front.Listener != nil {
 		how = "passive"
@@ -45,7 +50,7 @@ func (c *Channel) open(ctx context.Context) *fault {
 		return c.blame(ctx, &fault{messages.FrontSide, messages.StageOpen, err})
 	}
 	c.note(messages.FrontSide, how, c.front)
-	return nil
+	return c.secure(ctx, messages.FrontSide, c.cfg.Front, c.front)
 }
 
 func (c *Channel) note(side messages.Side, how string, conn *net.TCPConn) {
@@ -106,6 +111,10 @@ func reason(err error) string {
 	var errno syscall.Errno
 	var timeout net.Error
 	switch {
+	case errors.Is(err, stage.ErrNotResumed):
+		return "Operation not permitted"
+	case errors.Is(err, stage.ErrNoCloseNotify):
+		return "Connection closed without TLS close_notify"
 	case errors.As(err, &errno):
 		s := []byte(errno.Error())
 		if len(s) > 0 && 'a' <= s[0] && s[0] <= 'z' {
