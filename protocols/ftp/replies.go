@@ -30,6 +30,9 @@ func ProtectionSet(private bool) Reply {
 // ProtectionCleared answers CCC.
 func ProtectionCleared() Reply { return NewReply(200, "Clearing control channel protection") }
 
+// ServerMethod answers SSCN: we are the TLS server of data connections.
+func ServerMethod() Reply { return NewReply(200, "SSCN:SERVER METHOD") }
+
 // Accepted answers CLNT and the like, which we only take note of.
 func Accepted() Reply { return NewReply(200, "OK") }
 
@@ -113,6 +116,12 @@ func NoDataConnection() Reply {
 	return NewReply(425, "Unable to build data connection: Internal error")
 }
 
+// DataInsecure reports a data connection whose TLS handshake failed, or did not
+// resume the control connection's session.
+func DataInsecure() Reply {
+	return NewReply(425, "Unable to build data connection: Operation not permitted")
+}
+
 // TransferAborted reports a transfer that broke off on either side.
 func TransferAborted() Reply { return NewReply(426, "Transfer aborted. Data connection closed") }
 
@@ -164,13 +173,16 @@ func ProtectionOrder() Reply {
 }
 
 // AlreadySecure answers a second AUTH.
-func AlreadySecure() Reply { return NewReply(503, "Unwilling to accept security parameters") }
+func AlreadySecure() Reply { return NewReply(503, "Unwilling to accept second AUTH") }
 
 // HostUnknown answers a HOST that no virtual server has, or that differs from
 // the name of the TLS handshake.
 func HostUnknown(host string) Reply {
 	return NewReply(504, echo(host)+": Unknown hostname provided")
 }
+
+// AuthMissing answers an AUTH without a mechanism.
+func AuthMissing() Reply { return NewReply(504, "AUTH requires at least one argument") }
 
 // AuthUnknown answers an AUTH mechanism other than TLS and SSL.
 func AuthUnknown(mechanism string) Reply {
@@ -186,6 +198,10 @@ func ProtectionUnknown(level string) Reply {
 	}
 	return NewReply(code, "PROT "+echo(level)+" unsupported")
 }
+
+// MethodUnknown answers an SSCN that would have us be the TLS client of a data
+// connection.
+func MethodUnknown(arg string) Reply { return NewReply(504, "SSCN "+echo(arg)+" unsupported") }
 
 // FamilyUnknown answers EPRT with a family other than those we have.
 func FamilyUnknown(ipv6 bool) Reply {
@@ -217,6 +233,9 @@ func LoginRefused(lines ...string) Reply { return NewReply(530, lines...) }
 func UnableToConnect(destination, reason string) Reply {
 	return NewReply(530, "Unable to connect to "+echo(destination)+": "+echo(reason))
 }
+
+// NothingToClear answers CCC on a control connection in clear.
+func NothingToClear() Reply { return NewReply(533, "CCC not allowed on insecure control connection") }
 
 // UnwillingToProtect answers PROT and CCC that the policy forbids (RFC 2228).
 func UnwillingToProtect() Reply { return NewReply(534, "Unwilling to accept security parameters") }
