@@ -67,9 +67,12 @@ type SecureBackend struct{}
 type FreeBackend struct{}
 
 // SwitchServer moves the session to another server of its address and port, by
-// its name (HOST or SNI). The actor answers by Machine.Switch, at once, before
-// anything that follows.
+// its name (HOST or SNI). It is the last of the actions; the actor answers by
+// Machine.Switch before it tells the machine anything else.
 type SwitchServer struct{ Name string }
+
+// ReturnLease gives the lease of a backend back that has served well.
+type ReturnLease struct{}
 
 // Resume lets the frontend reader look for the next command.
 type Resume struct{}
@@ -122,6 +125,7 @@ type RecordTransfer struct {
 	Began    time.Time
 	Took     time.Duration
 	Complete bool
+	TLS      bool // the session is one of FTPS
 }
 
 // AskLogin asks whether one more client may log in; the answer is
@@ -134,6 +138,7 @@ type LoggedIn struct{ User string }
 // Note is one line for the log.
 type Note struct {
 	Level   Level
+	Front   bool // it is about TLS with the client (TLSLog)
 	Text    string
 	Err     error // nil if none
 	Command ftp.Command
@@ -169,6 +174,7 @@ func (HoldBackend) action()     {}
 func (SecureBackend) action()   {}
 func (FreeBackend) action()     {}
 func (SwitchServer) action()    {}
+func (ReturnLease) action()     {}
 func (Resume) action()          {}
 func (Listen) action()          {}
 func (DropOffers) action()      {}

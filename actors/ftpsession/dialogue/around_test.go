@@ -29,7 +29,13 @@ func (wd *world) possible() []event {
 		can = append(can, wd.unreachable)
 	}
 	if w.linked {
-		can = append(can, wd.lose, wd.partAndLose)
+		can = append(can, wd.lose)
+		if !w.tls.linkSecuring {
+			can = append(can, wd.partAndLose)
+		}
+	}
+	if w.tls.securing {
+		can = append(can, func() error { return wd.step(messages.FrontendInsecure{Err: errors.New("bad certificate")}) })
 	}
 	if w.reading && w.clientOn {
 		can = append(can, wd.leave)
@@ -62,16 +68,17 @@ func (wd *world) owing() []event {
 	if w.picking {
 		can = append(can, func() error {
 			b := messages.Backend{}
-			b.URL.Host = "b1"
+			b.URL.Host, b.URL.Scheme = "b1", wd.scheme()
 			return wd.step(messages.BackendPicked{Lease: 1, Backend: b})
 		})
 	}
 	if wd.linking {
 		can = append(can, wd.connect)
 	}
-	if len(wd.owed) > 0 && w.linked {
+	if len(wd.owed) > 0 && w.linked && !w.tls.linkSecuring {
 		can = append(can, wd.reply)
 	}
+	can = append(can, wd.handshakes()...)
 	for _, side := range []messages.Side{messages.FrontSide, messages.BackSide} {
 		if w.listens[side] {
 			can = append(can, func() error {
@@ -144,8 +151,11 @@ func (wd *world) connect() error {
 	wd.linking = false
 	codes := []int{220, 220, 220, 421, 530}
 	wd.owed = []owed{{code: codes[wd.choose(len(codes))], text: "hello"}}
-	return wd.step(messages.BackendConnected{Attempt: wd.w.dialled,
-		Local: netip.MustParseAddrPort(own4), Remote: netip.MustParseAddrPort(back4)})
+	ev := messages.BackendConnected{Attempt: wd.w.dialled, Local: netip.MustParseAddrPort(own4), Remote: netip.MustParseAddrPort(back4)}
+	if wd.implicit {
+		ev.TLS = tls13("")
+	}
+	return wd.step(ev)
 }
 
 func (wd *world) unreachable() error {
@@ -179,13 +189,19 @@ func (wd *world) wake() error {
 
 // vocabulary is what the client may say.
 func (wd *world) vocabulary() []string {
-	if wd.m.phase != loggedIn {
-		return []string{"USER", "PASS", "QUIT", "CWD", "PASV", "RETR"}
-	}
-	if wd.exploring {
+	var said []string
+	switch {
+	case wd.exploring:
 		return []string{"ABOR", "NOOP", "QUIT"}
+	case wd.m.phase != loggedIn:
+		said = []string{"USER", "PASS", "QUIT", "CWD", "PASV", "RETR"}
+	default:
+		said = []string{"RETR", "STOR", "PASV", "EPSV", "PORT 192,0,2,7,19,136", "ABOR", "NOOP", "STAT", "CWD", "QUIT", "LIST", "HOST"}
 	}
-	return []string{"RETR", "STOR", "PASV", "EPSV", "PORT 192,0,2,7,19,136", "ABOR", "NOOP", "STAT", "CWD", "QUIT", "LIST", "HOST"}
+	if wd.m.cfg.TLS.Enabled {
+		said = append(said, "AUTH TLS", "AUTH SSL", "PBSZ 0", "PROT P", "PROT C", "CCC", "HOST other.example")
+	}
+	return said
 }
 
 func (wd *world) command(line string) error {
@@ -256,6 +272,7 @@ var answers = map[string][][]int{
 	ftp.PORT: {{200}, {500}}, ftp.EPRT: {{200}, {500}},
 	ftp.CWD: {{250}, {550}}, ftp.QUIT: {{221}},
 	ftp.NOOP: {{200}}, ftp.STAT: {{211}}, ftp.ABOR: {{226}, {225}},
+	ftp.AUTH: {{234}, {234}, {500}, {334}, {421}}, ftp.PBSZ: {{200}, {500}}, ftp.PROT: {{200}, {200}, {536}},
 }
 
 var transfers = [][]int{{150, 226}, {150, 226}, {150, 250}, {150, 426}, {150, 451}, {150, 550}, {550}, {530}, {226}, {150}, {}}
@@ -293,6 +310,10 @@ func (wd *world) author(c ftp.Command) *asked {
 		return wd.next(ftp.PASV, ftp.EPSV, ftp.PORT)
 	case ftp.ABOR:
 		return wd.next(ftp.ABOR)
+	case ftp.PROT:
+		if wd.m.asked.Verb == ftp.PROT {
+			return wd.next(ftp.PROT)
+		}
 	}
 	var n int
 	if _, err := fmt.Sscanf(c.Arg, "#%d", &n); err != nil || n >= len(wd.commands) {

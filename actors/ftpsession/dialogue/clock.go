@@ -157,7 +157,7 @@ func (m *Machine) timedOut(name string, text func(int) ftp.Reply, limit time.Dur
 	switch {
 	case m.xfer != nil:
 		m.leave(name+" timeout", reply)
-	case !m.back.relayed:
+	case !m.greeted:
 		m.end(name + " timeout") // the client has not heard a word from us
 	default:
 		m.farewell(reply, name+" timeout")

@@ -32,10 +32,59 @@ type Config struct {
 	TimeoutNoTransfer time.Duration
 	TimeoutSession    time.Duration
 
+	TLS        TLS        // towards the client
+	BackendTLS BackendTLS // ProxyTLSEngine
+	Protection Protection // ProxyTLSTransferProtectionPolicy
+
 	LimitLogins bool // ask whether one more client may log in (MaxClients …)
 
 	AsciiDefault bool // DefaultTransferMode: the type logs assume before TYPE
 }
+
+// firstType is the transfer type before TYPE.
+func (cfg *Config) firstType() byte {
+	if cfg.AsciiDefault {
+		return 'A'
+	}
+	return 'I'
+}
+
+// TLS is what is offered to clients, and asked of them.
+type TLS struct {
+	Enabled   bool // TLSEngine
+	Implicit  bool // TLSOptions UseImplicitSSL: TLS from the first byte, PROT P preset
+	IgnoreSNI bool // TLSOptions IgnoreSNI
+	Required  Required
+}
+
+// Required is TLSRequired. It has no effect unless TLS is enabled.
+type Required struct {
+	Control bool // on, ctrl: all commands but those that lead to TLS
+	Auth    bool // auth, and whatever implies it: USER, PASS and ACCT
+	Data    bool // on, data: transfers
+	NoData  bool // !data: no protected transfers
+}
+
+// BackendTLS is ProxyTLSEngine.
+type BackendTLS uint8
+
+// The ways to speak with backends.
+const (
+	NoTLS         BackendTLS = iota // off
+	TLSIfOffered                    // auto: every backend is asked, an ftp:// one may refuse
+	TLSAlways                       // on
+	TLSLikeClient                   // MatchClient: as the client does when the backend is connected to
+)
+
+// Protection is ProxyTLSTransferProtectionPolicy: the PROT of the backend's side.
+type Protection uint8
+
+// The policies of data protection.
+const (
+	ProtectRequired Protection = iota // P
+	ProtectAsClient                   // client: what the client's PROT says counts on both sides
+	ProtectClear                      // C
+)
 
 // DataPolicy is ProxyDataTransferPolicy.
 type DataPolicy uint8

@@ -11,9 +11,10 @@ import (
 )
 
 // backend is what the dialogue knows of the other end. The wire order of a
-// connect is: TCP, banner, FEAT, (banner to the client,) HOST.
+// connect is: TCP, banner, FEAT, TLS (protect.go), (banner to the client,) HOST.
 type backend struct {
 	attempt  uint32 // current attempt, 0 before the first
+	earlier  uint32 // attempts with another server's backends
 	live     bool   // it has not failed: what it says counts
 	backend  messages.Backend
 	tried    []string // URL keys of failed attempts
@@ -25,6 +26,7 @@ type backend struct {
 	features ftp.Features
 	noEPSV   bool // refused once under a passive policy: PASV from then on
 	noEPRT   bool
+	link     link      // its protection
 	lost     bool      // its control connection is gone
 	parting  ftp.Reply // the 421 it said in mid transfer
 }
@@ -52,20 +54,41 @@ func (m *Machine) picked(ev messages.BackendPicked) {
 	}
 	if ev.Err != nil {
 		m.note(Error, "error selecting backend server", ev.Err)
-		m.end("no backend to choose")
+		m.withoutBackend("no backend to choose")
 		return
 	}
 	b := &m.back
 	b.attempt++
 	b.live, b.backend, b.began = true, ev.Backend, m.now
 	m.note(Info, "selected backend server '"+ev.Backend.URL.String()+"'", nil)
-	m.clock.step(m.now, m.cfg.TimeoutConnect)
-	m.do(DialBackend{Attempt: b.attempt, Backend: ev.Backend})
+	var err error
+	if b.link.wish, err = m.wishFor(ev.Backend.URL); err != nil {
+		m.attemptFailed(err)
+		return
+	}
+	implicit := b.link.wish == beginInTLS
+	if !implicit { // a handshake has its own limit
+		m.clock.step(m.now, m.cfg.TimeoutConnect)
+	}
+	m.do(DialBackend{Attempt: b.attempt, Backend: ev.Backend, Implicit: implicit})
+}
+
+// withoutBackend ends a session that no backend serves. A client that was not
+// greeted yet hears nothing.
+func (m *Machine) withoutBackend(reason string) {
+	if m.greeted {
+		m.tell(ftp.Closing("Unable to connect to server"))
+	}
+	m.end(reason)
 }
 
 // backendConnected waits for the banner, within the same limit.
 func (m *Machine) backendConnected(ev messages.BackendConnected) {
 	m.back.local, m.back.remote = unmapped(ev.Local), unmapped(ev.Remote)
+	if m.back.link.wish == beginInTLS {
+		m.linkSecure(ev.TLS)
+		m.clock.step(m.now, m.cfg.TimeoutConnect)
+	}
 	m.await, m.shown = (*Machine).bannerReply, false // 120, ready in some minutes: the limit decides
 }
 
@@ -78,17 +101,31 @@ func (m *Machine) bannerReply(r ftp.Reply) {
 	m.do(Note{Level: Debug, Text: "received banner from backend", Addr: m.back.remote, Reply: r})
 	m.back.banner = r
 	m.do(ReportConnected{Took: m.now.Sub(m.back.began)})
-	m.clock.step(m.now, m.cfg.TimeoutConnect)
-	m.ask(ftp.Command{Verb: ftp.FEAT}, (*Machine).featReply)
+	m.askStep(ftp.Command{Verb: ftp.FEAT}, func(m *Machine, r ftp.Reply) {
+		m.back.features = ftp.ParseFeatures(r)
+		m.protect()
+	})
 }
 
-func (m *Machine) featReply(r ftp.Reply) {
-	if r.Code == 421 { // it changed its mind; another one may not
-		m.attemptFailed(fmt.Errorf("%w: %d", errRefused, r.Code))
-		return
+// askStep asks something on the way to the banner's relay, within the limit of
+// a step. A backend that says 421 has changed its mind; another one may not.
+func (m *Machine) askStep(c ftp.Command, then func(*Machine, ftp.Reply)) {
+	m.clock.step(m.now, m.cfg.TimeoutConnect)
+	m.ask(c, func(m *Machine, r ftp.Reply) {
+		if r.Code == 421 {
+			m.attemptFailed(fmt.Errorf("%w: %d", errRefused, r.Code))
+			return
+		}
+		then(m, r)
+	})
+}
+
+// greet shows the client the banner and tells the backend its name.
+func (m *Machine) greet() {
+	if !m.front.moved {
+		m.tell(m.back.banner)
 	}
-	m.back.features = ftp.ParseFeatures(r)
-	m.tell(m.back.banner)
+	m.greeted = true
 	m.back.banner, m.back.relayed = ftp.Reply{}, true // an idle session need not keep it
 	if host := m.back.backend.URL.Host; m.back.features.Has(ftp.HOST) && host != "" {
 		if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
@@ -122,14 +159,14 @@ func (m *Machine) attemptFailed(err error) {
 	m.do(ReportFailed{err})
 	b := &m.back
 	m.do(Note{Level: Warn, Err: err, Addr: b.remote,
-		Text: fmt.Sprintf("error connecting to backend '%s', attempt %d of %d", b.backend.URL, b.attempt, m.cfg.RetryCount)})
-	if int(b.attempt) >= m.cfg.RetryCount {
+		Text: fmt.Sprintf("error connecting to backend '%s', attempt %d of %d", b.backend.URL, b.attempt-b.earlier, m.cfg.RetryCount)})
+	if int(b.attempt-b.earlier) >= m.cfg.RetryCount {
 		m.note(Error, fmt.Sprintf("ProxyRetryCount %d reached with no successful connection, failing", m.cfg.RetryCount), err)
-		m.end("no backend could be reached")
+		m.withoutBackend("no backend could be reached")
 		return
 	}
 	b.tried = append(b.tried, b.backend.URL.Key())
-	b.remote, b.local, b.banner = netip.AddrPort{}, netip.AddrPort{}, ftp.Reply{}
+	b.remote, b.local, b.banner, b.link = netip.AddrPort{}, netip.AddrPort{}, ftp.Reply{}, link{}
 	m.pick()
 }
 
@@ -137,7 +174,10 @@ func (m *Machine) attemptFailed(err error) {
 func (m *Machine) backendLost(err error) {
 	switch {
 	case !m.back.relayed:
-		if err == nil || isEOF(err) {
+		switch {
+		case m.back.link.securing:
+			err = fmt.Errorf("error enabling TLS on control connection to backend server: %w", err)
+		case err == nil || isEOF(err):
 			err = errNoRoom
 		}
 		m.attemptFailed(err)

@@ -10,25 +10,46 @@ import (
 )
 
 // worldConfig has a limit of every kind, so that each can be reached.
-func worldConfig(kind byte) Config {
+func worldConfig(kind, tls byte) Config {
 	cfg := usual()
 	cfg.RetryCount = 2
 	cfg.TimeoutNoTransfer, cfg.TimeoutSession = 300*time.Second, 900*time.Second
 	cfg.LimitLogins = kind&1 != 0
 	cfg.DataPolicy = DataPolicy(kind>>1) % (OnlyEPRT + 1)
+	cfg.BackendTLS, cfg.Protection = BackendTLS(tls)%(TLSLikeClient+1), Protection(tls>>2)%(ProtectClear+1)
+	if cfg.TLS.Enabled = tls&16 != 0; cfg.TLS.Enabled {
+		cfg.TLS.Implicit = tls&32 != 0
+		cfg.TLS.Required = []Required{{}, {Control: true, Auth: true, Data: true}, {Auth: true}, {NoData: true}}[tls>>6]
+	}
 	return cfg
 }
 
 var openings = [][]string{nil, {"USER", "PASS"}, {"USER", "PASS", "PASV", "RETR"}, {"USER", "PASS", "EPSV", "STOR"}}
 
+// opening is how a life begins: where TLS is offered, mostly with that.
+func opening(kind byte, cfg Config) []string {
+	var first []string
+	if need := cfg.TLS.Required; cfg.TLS.Enabled && kind>>6 > 0 && (kind&32 == 0 || cfg.TLS.Implicit || need.Control || need.Auth) {
+		if !cfg.TLS.Implicit {
+			first = []string{"AUTH TLS"}
+		}
+		first = append(first, "PBSZ 0")
+		if cfg.Protection != ProtectAsClient {
+			first = append(first, "PROT P")
+		}
+	}
+	return append(first, openings[kind>>6]...)
+}
+
 // live leads one life. Its first choice says under which configuration, and
 // how far it has come when chance sets in.
 func live(choices []byte) (*world, error) {
-	var kind byte
-	if len(choices) > 0 {
-		kind, choices = choices[0], choices[1:]
+	var kind, tls byte
+	if len(choices) > 1 {
+		kind, tls, choices = choices[0], choices[1], choices[2:]
 	}
-	return lead(func() *world { return newWorld(worldConfig(kind), choices) }, openings[kind>>6])
+	cfg := worldConfig(kind, tls)
+	return lead(func() *world { return newWorld(cfg, choices) }, opening(kind, cfg))
 }
 
 // lead lets a world go by, and once more with its story if it comes to grief.
@@ -78,7 +99,8 @@ func TestManyLives(t *testing.T) {
 	}
 	// A world that never gets anywhere proves nothing.
 	for _, reason := range []string{"", "client quit", "drained", "client lost in mid transfer", "client lost after its upload",
-		"backend lost in mid transfer", "backend closed the session", "no backend could be reached", "session timeout"} {
+		"backend lost in mid transfer", "backend closed the session", "no backend could be reached", "session timeout",
+		"TLS handshake failed", "commands in clear around AUTH", "client named another server after its login"} {
 		if ends[reason] == 0 {
 			t.Errorf("no life ended with %q: %v", reason, ends)
 		}
@@ -97,7 +119,7 @@ func TestEveryInterleaving(t *testing.T) {
 				lives := 0
 				for path := make([]byte, *depth); path != nil; lives++ {
 					wd, err := lead(func() *world {
-						wd := newWorld(worldConfig(0), path)
+						wd := newWorld(worldConfig(0, 0), path)
 						wd.exploring, wd.way = true, byte(way)
 						return wd
 					}, []string{"USER", "PASS", "PASV", verb})

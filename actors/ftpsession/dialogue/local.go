@@ -3,6 +3,7 @@ package dialogue
 import (
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/protocols/ftp"
@@ -13,6 +14,9 @@ import (
 var ourFeatures = []string{"CLNT", "CSID", "EPRT", "EPSV", "HOST", "LANG", "MDTM", "MFF", "MFMT",
 	"MLST", "RANG", "REST STREAM", "SIZE", "TVFS", "UTF8"}
 
+// tlsFeatures join them where TLS is offered.
+var tlsFeatures = []string{"AUTH TLS", "CCC", "PBSZ", "PROT", "SSCN"}
+
 // feat answers for the gateway, or for the backend with ShowFeatures.
 func (m *Machine) feat(c ftp.Command) {
 	if m.cfg.ShowFeatures {
@@ -20,6 +24,9 @@ func (m *Machine) feat(c ftp.Command) {
 		return
 	}
 	list := ourFeatures
+	if m.cfg.TLS.Enabled {
+		list = append(slices.Clone(list), tlsFeatures...)
+	}
 	if facts, ok := m.back.features.Params("MLST"); ok {
 		list = append([]string{"MLST " + facts}, without(list, "MLST")...)
 	}
@@ -36,17 +43,21 @@ func without(list []string, name string) []string {
 	return rest
 }
 
-// host answers HOST (RFC 7151) for the names of this server.
+// host answers HOST (RFC 7151). In TLS the name was settled by the handshake,
+// whose certificate the client believed.
 func (m *Machine) host(c ftp.Command) {
+	f := &m.front
 	switch name, ok := hostName(c.Arg); {
-	case m.phase == loggedIn:
+	case m.phase == loggedIn, f.ftps() && f.name == "":
 		m.answer(ftp.BadSequence())
 	case !ok:
 		m.answer(ftp.HostInvalid(c.Arg))
-	case !m.serves(name):
+	case f.ftps() && name != f.name:
 		m.answer(ftp.HostUnknown(c.Arg))
-	default:
+	case m.cfg.Serves(name):
 		m.answer(ftp.HostSelected())
+	default:
+		m.move(byHost, name)
 	}
 }
 
@@ -64,13 +75,13 @@ func hostName(arg string) (string, bool) {
 	return strings.ToLower(arg), !strings.Contains(arg, ":")
 }
 
-// serves reports whether a HOST name means this server: one of its names or
-// globs, or the address it was reached at.
-func (m *Machine) serves(name string) bool {
+// Serves reports whether a name in lower case, from HOST or SNI, means this
+// server: one of its names or globs, or the address it was reached at.
+func (cfg *Config) Serves(name string) bool {
 	if a, err := netip.ParseAddr(name); err == nil {
-		return a.Unmap() == m.cfg.Local.Addr()
+		return a.Unmap() == cfg.Local.Addr()
 	}
-	for _, pattern := range m.cfg.ServerNames {
+	for _, pattern := range cfg.ServerNames {
 		if ok, err := path.Match(strings.ToLower(pattern), name); ok && err == nil {
 			return true
 		}

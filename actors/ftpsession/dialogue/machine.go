@@ -12,8 +12,8 @@ import (
 type phase uint8
 
 const (
-	connecting phase = iota // no backend yet; the client has heard nothing
-	connected               // banner relayed, not logged in
+	connecting phase = iota // no backend yet
+	connected               // it has spoken its banner, the client is not logged in
 	loggedIn
 	ended
 )
@@ -24,6 +24,10 @@ type Machine struct {
 	out   []Action
 	now   time.Time
 	phase phase
+
+	front   front
+	greeted bool   // the client has heard a banner
+	moving  moving // SwitchServer is not answered yet
 
 	back backend
 	// await takes the backend's final reply to what was asked; nil: none is due.
@@ -54,10 +58,7 @@ const heldLimit = 16
 // event is Begin.
 func New(cfg Config, now time.Time) *Machine {
 	cfg.Client, cfg.Local = unmapped(cfg.Client), unmapped(cfg.Local)
-	m := &Machine{cfg: cfg, now: now, type_: 'I'}
-	if cfg.AsciiDefault {
-		m.type_ = 'A'
-	}
+	m := &Machine{cfg: cfg, now: now, type_: cfg.firstType()}
 	m.clock.open(now)
 	return m
 }
@@ -67,11 +68,15 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// Begin starts the dialogue: a backend is wanted.
+// Begin starts the dialogue: a backend is wanted, or, with implicit TLS, a
+// handshake first.
 func (m *Machine) Begin(now time.Time) []Action {
 	m.start(now)
-	m.do(Resume{}) // a client that hangs up now must be noticed
-	m.reading = true
+	if m.cfg.TLS.Enabled && m.cfg.TLS.Implicit {
+		m.secureClient()
+		return m.out
+	}
+	m.resume() // a client that hangs up now must be noticed
 	m.pick()
 	return m.out
 }
@@ -83,7 +88,9 @@ func (m *Machine) Step(ev messages.ToSession, now time.Time) []Action {
 	if m.phase != ended {
 		m.handle(ev)
 	}
-	m.checkTime()
+	if m.moving == staying {
+		m.checkTime()
+	}
 	return m.out
 }
 
@@ -119,10 +126,20 @@ func (m *Machine) handle(ev messages.ToSession) {
 		if m.back.is(ev.Attempt) {
 			m.attemptFailed(ev.Err)
 		}
+	case messages.BackendSecured:
+		if m.back.is(ev.Attempt) {
+			m.backendSecured(ev)
+		}
 	case messages.BackendLost:
 		if m.back.is(ev.Attempt) {
 			m.backendLost(ev.Err)
 		}
+	case messages.FrontendSecured:
+		m.frontendSecured(ev)
+	case messages.FrontendInsecure:
+		m.frontendInsecure(ev)
+	case messages.FrontendCleared:
+		m.frontendCleared()
 	case messages.Listening:
 		m.listening(ev)
 	case messages.DataEnded:
@@ -145,9 +162,10 @@ func (m *Machine) note(level Level, text string, err error) {
 	m.do(Note{Level: level, Text: text, Err: err})
 }
 
-// tell writes to the client, if there still is one.
+// tell writes to the client, if there still is one that can hear: in the midst
+// of a TLS handshake a reply in clear would be taken for part of it.
 func (m *Machine) tell(r ftp.Reply) {
-	if !m.gone {
+	if !m.gone && !m.front.securing {
 		m.do(SendClient{r})
 	}
 }
@@ -234,7 +252,8 @@ func (m *Machine) foreign(ev messages.CommandReceived) bool {
 
 // busy reports whether the command before is not answered yet.
 func (m *Machine) busy() bool {
-	return m.phase == connecting || m.await != nil || m.xfer != nil || m.offer.pending() || m.login.asking
+	return m.phase == connecting || m.await != nil || m.xfer != nil || m.offer.pending() || m.login.asking ||
+		m.front.securing || m.front.clearing || m.moving != staying
 }
 
 // next turns to the next command: one that waits, or one still to be read.

@@ -26,7 +26,7 @@ type leg struct {
 	addr   netip.AddrPort
 }
 
-func (l leg) plan() Leg { return Leg{Listen: l.listen, Addr: l.addr} }
+func (l leg) plan(protected bool) Leg { return Leg{Listen: l.listen, Addr: l.addr, TLS: protected} }
 
 type offerState uint8
 

@@ -20,8 +20,10 @@ import (
 // A test is a dialogue, one thing a line. Lines that happen:
 //
 //	C: PASV                      a line of the client     C lost / C killed
+//	C secured [name]             the end of a handshake   C insecure / C cleared
 //	B: 227 …                     a reply of the backend   B lost / B reset
 //	B connected / B unreachable  of the current attempt   picked b1 / picked none
+//	B secured                    a handshake's good end   switched / switched nowhere
 //	listening front 4000         (or back; or failed)     admit / refuse Full
 //	data ended [100ms]           the source's proper end  wait 3s, drain
 //	data finished [front copy Broken pipe]                with side, stage, reason
@@ -38,6 +40,7 @@ type script struct {
 	did   []string
 	lines ftp.CommandDecoder
 	said  ftp.ReplyDecoder
+	other Config // of the server that "switched" leads to
 }
 
 var epoch = time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -59,7 +62,7 @@ const (
 // play runs a dialogue and returns it for a look at what is left.
 func play(t *testing.T, cfg Config, text ...string) *script {
 	t.Helper()
-	s := &script{t: t, m: New(cfg, epoch), w: newWatch(cfg), now: epoch}
+	s := &script{t: t, m: New(cfg, epoch), w: newWatch(cfg), now: epoch, other: otherServer(cfg)}
 	s.see(nil, s.m.Begin(epoch))
 	at := "the beginning"
 	var want []string
@@ -92,8 +95,8 @@ func (s *script) compare(at string, want []string) {
 }
 
 func happens(line string) bool {
-	for _, p := range []string{"C:", "C lost", "C killed", "B:", "B lost", "B reset", "B connected", "B unreachable",
-		"picked", "listening", "admit", "refuse", "data ", "wait ", "drain"} {
+	for _, p := range []string{"C:", "C lost", "C killed", "C secured", "C insecure", "C cleared", "switched",
+		"B:", "B lost", "B reset", "B connected", "B secured", "B unreachable", "picked", "listening", "admit", "refuse", "data ", "wait ", "drain"} {
 		if strings.HasPrefix(line, p) {
 			return true
 		}
@@ -109,7 +112,13 @@ func (s *script) event(line string) {
 	case "C:":
 		s.client(rest)
 	case "C":
-		s.step(messages.FrontendLost{Err: lossOf(rest)})
+		s.step(frontOf(rest))
+	case "switched":
+		cfg := &s.other
+		if rest == "nowhere" {
+			cfg = nil
+		}
+		s.see(messages.TimeReached{}, s.m.Switch(cfg, s.now))
 	case "B:":
 		s.said.Feed([]byte(breaks.Replace(rest) + "\r\n"))
 		for r, ok, err := s.said.Next(); ok || err != nil; r, ok, err = s.said.Next() {
@@ -162,6 +171,11 @@ func (s *script) backend(what string, attempt uint32) {
 	switch what {
 	case "connected":
 		s.step(v4)
+	case "connected in TLS":
+		v4.TLS = tls13("")
+		s.step(v4)
+	case "secured":
+		s.step(messages.BackendSecured{Attempt: attempt, TLS: tls13("")})
 	case "connected by IPv6":
 		v4.Local, v4.Remote = netip.MustParseAddrPort(own6), netip.MustParseAddrPort(back6)
 		s.step(v4)
@@ -170,6 +184,30 @@ func (s *script) backend(what string, attempt uint32) {
 	default:
 		s.step(messages.BackendLost{Attempt: attempt, Err: lossOf(what)})
 	}
+}
+
+// frontOf is news of the client's control connection.
+func frontOf(rest string) messages.ToSession {
+	switch what, name, _ := strings.Cut(rest, " "); what {
+	case "secured":
+		return messages.FrontendSecured{TLS: tls13(name)}
+	case "insecure":
+		return messages.FrontendInsecure{Err: errors.New("remote error: tls: bad certificate")}
+	case "cleared":
+		return messages.FrontendCleared{}
+	}
+	return messages.FrontendLost{Err: lossOf(rest)}
+}
+
+func tls13(name string) messages.TLSInfo {
+	return messages.TLSInfo{Version: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256", Bits: 128, Name: name}
+}
+
+// otherServer has the same address and port, but its own names and backends.
+func otherServer(cfg Config) Config {
+	cfg.ServerNames = []string{"other.example"}
+	cfg.AsciiDefault = true
+	return cfg
 }
 
 func lossOf(how string) error {
@@ -184,7 +222,10 @@ func pickOf(t *testing.T, name string) messages.BackendPicked {
 	if name == "none" {
 		return messages.BackendPicked{Err: errors.New("no backend is up")}
 	}
-	u, err := backendurl.Parse("ftp://" + name)
+	if !strings.Contains(name, "://") {
+		name = "ftp://" + name
+	}
+	u, err := backendurl.Parse(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +264,7 @@ func (s *script) data(rest string) {
 	}
 	ev := messages.TransferFinished{Transfer: id, Bytes: 42}
 	if len(w) > 2 {
-		stages := map[string]messages.Stage{"open": messages.StageOpen, "copy": messages.StageCopy,
+		stages := map[string]messages.Stage{"open": messages.StageOpen, "secure": messages.StageSecure, "copy": messages.StageCopy,
 			"stalled": messages.StageStall, "aborted": messages.StageAbort}
 		ev.Side, ev.Stage, ev.Err, ev.Reason = sideOf(w[1]), stages[w[2]], errors.New("broken"), "Input/output error"
 	}
@@ -244,92 +285,4 @@ func (s *script) see(ev messages.ToSession, did []Action) {
 		s.t.Fatalf("%+v led to %v: %v", ev, shownAll(did), err)
 	}
 	s.did = append(s.did, shownAll(did)...)
-}
-
-func shownAll(did []Action) []string {
-	var out []string
-	for _, a := range did {
-		switch a.(type) {
-		case Resume, Note:
-		default:
-			out = append(out, shown(a))
-		}
-	}
-	return out
-}
-
-// shown writes an action as scripts do.
-func shown(a Action) string {
-	switch a := a.(type) {
-	case PickBackend:
-		return strings.TrimSpace("pick " + strings.Join(a.Tried, " "))
-	case DialBackend:
-		return fmt.Sprintf("dial %d %s", a.Attempt, a.Backend.URL.Host)
-	case DropBackend:
-		return "drop backend"
-	case ReportConnected:
-		return "report connected"
-	case ReportFailed:
-		return "report failed"
-	case SendClient:
-		return ">C " + oneLine(a.Reply.Append(nil))
-	case SendBackend:
-		b, err := a.Command.Append(nil)
-		if err != nil {
-			return ">B unwritable: " + err.Error()
-		}
-		return ">B " + oneLine(b)
-	case SendAbort:
-		return ">B urgent ABOR"
-	case Listen:
-		side := "front"
-		if a.Side == messages.BackSide {
-			side = "back"
-		}
-		if a.IPv6 {
-			side += " IPv6"
-		}
-		return "listen " + side
-	case DropOffers:
-		return "drop offers"
-	case StartData:
-		way := "down"
-		if a.Upload {
-			way = "up"
-		}
-		return fmt.Sprintf("start %s front=%s back=%s", way, legShown(a.Front), legShown(a.Back))
-	case ProceedData:
-		return "proceed"
-	case SettleData:
-		if a.Clean {
-			return "settle clean"
-		}
-		return "settle broken"
-	case AbortData:
-		return "abort data"
-	case RecordTransfer:
-		return fmt.Sprintf("record %s %s %c %t", a.Verb, a.Path, a.Type, a.Complete)
-	case AskLogin:
-		return "ask login " + a.User
-	case LoggedIn:
-		return "logged in " + a.User
-	case End:
-		return "end: " + a.Reason
-	}
-	return fmt.Sprintf("%T", a)
-}
-
-func legShown(l Leg) string {
-	if l.Listen {
-		return "listen"
-	}
-	return l.Addr.String()
-}
-
-func oneLine(b []byte) string {
-	s := strings.TrimSuffix(string(b), "\r\n")
-	if strings.HasSuffix(s, " ") {
-		s = s[:len(s)-1] + "␣"
-	}
-	return strings.ReplaceAll(s, "\r\n", "↵")
 }

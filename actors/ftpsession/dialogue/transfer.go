@@ -55,6 +55,11 @@ func (m *Machine) upload(c ftp.Command)   { m.transfer(c, true) }
 func (m *Machine) transfer(c ftp.Command, upload bool) {
 	o := m.offer
 	m.offer = offer{}
+	if m.back.link.exposed(m.cfg.Protection) {
+		m.do(DropOffers{})
+		m.answer(ftp.DataNeedsTLS())
+		return
+	}
 	if !o.complete() {
 		m.do(DropOffers{})
 		m.forward(c, (*Machine).noDataReply)
@@ -63,7 +68,8 @@ func (m *Machine) transfer(c ftp.Command, upload bool) {
 	m.xfers++
 	m.xfer = &transfer{id: m.xfers, cmd: c, upload: upload, began: m.now}
 	m.do(SendBackend{c})
-	m.do(StartData{Transfer: m.xfers, Verb: c.Verb, Upload: upload, Front: o.front.plan(), Back: o.back.plan()})
+	m.do(StartData{Transfer: m.xfers, Verb: c.Verb, Upload: upload,
+		Front: o.front.plan(m.front.private), Back: o.back.plan(m.back.link.private)})
 	m.resume() // ABOR must be heard
 }
 

@@ -42,16 +42,16 @@ func init() {
 		ftp.ABOR: local((*Machine).relay),
 		ftp.TYPE: local((*Machine).setType),
 
-		// Protection is ours alone; without TLS these are unknown commands.
-		ftp.AUTH: local((*Machine).notUnderstood),
-		ftp.PBSZ: local((*Machine).notUnderstood),
-		ftp.PROT: local((*Machine).notUnderstood),
-		ftp.CCC:  local((*Machine).notUnderstood),
+		// Protection is ours (tls.go); other mechanisms than TLS are not spoken.
+		ftp.AUTH: local(withTLS((*Machine).auth)),
+		ftp.PBSZ: local(withTLS((*Machine).pbsz)),
+		ftp.PROT: local(withTLS((*Machine).prot)),
+		ftp.CCC:  local(withTLS((*Machine).ccc)),
+		ftp.SSCN: local(withTLS((*Machine).sscn)),
 		ftp.ADAT: local((*Machine).notUnderstood),
 		ftp.CONF: local((*Machine).notUnderstood),
 		ftp.ENC:  local((*Machine).notUnderstood),
 		ftp.MIC:  local((*Machine).notUnderstood),
-		ftp.SSCN: local((*Machine).notUnderstood),
 
 		// Other ways to arrange a data connection would lead past us, or have
 		// the backend connect to whomever the client names (RFC 2577, bounce).
@@ -108,6 +108,11 @@ func (m *Machine) dispatch(c ftp.Command) {
 	}
 	r := lookUp(c.Verb)
 	m.asked = c
+	if r, barred := m.barred(c.Verb); barred {
+		m.do(Note{Level: Info, Front: true, Text: r.Text + " but absent, denying " + c.Verb + " command"})
+		m.answer(r)
+		return
+	}
 	if m.phase == loggedIn {
 		r.loggedIn(m, c)
 	} else {
@@ -147,7 +152,7 @@ func (m *Machine) setType(c ftp.Command) {
 func (m *Machine) remove(c ftp.Command) {
 	m.forward(c, func(m *Machine, r ftp.Reply) {
 		m.do(RecordTransfer{Verb: c.Verb, Path: c.Arg, User: m.login.user, Type: m.type_,
-			Began: m.now, Complete: r.Positive()})
+			Began: m.now, Complete: r.Positive(), TLS: m.front.ftps()})
 		m.answer(r)
 	})
 }

@@ -75,6 +75,8 @@ func TestCommands(t *testing.T) {
 			C: HOST a.example.net
 			>C 220 HOST command successful
 			C: HOST other.org
+			switch to other.org
+			switched nowhere
 			>C 504 other.org: Unknown hostname provided
 			C: HOST bad name
 			>C 501 bad name: Invalid hostname provided
@@ -86,6 +88,8 @@ func TestCommands(t *testing.T) {
 			C: HOST [::ffff:192.0.2.1]
 			>C 220 HOST command successful
 			C: HOST [2001:db8::9]
+			switch to 2001:db8::9
+			switched nowhere
 			>C 504 [2001:db8::9]: Unknown hostname provided
 			C: HOST [2001:db8::9
 			>C 501 [2001:db8::9: Invalid hostname provided`},

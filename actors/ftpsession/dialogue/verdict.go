@@ -52,9 +52,13 @@ func (m *Machine) afterTransfer(t *transfer) {
 // success that we know better.
 func (t *transfer) verdict() ftp.Reply {
 	open := t.err != nil && t.errStage == messages.StageOpen
+	secure := t.err != nil && t.errStage == messages.StageSecure
+	unexplained := t.errSide == messages.FrontSide || !t.hasFinal || t.final.Positive()
 	switch {
-	case open && (t.errSide == messages.FrontSide || !t.hasFinal || t.final.Positive()):
+	case open && unexplained:
 		return ftp.DataFailed(t.cmd.Verb, t.reason)
+	case secure && unexplained:
+		return ftp.DataInsecure()
 	case t.hasFinal && t.final.Negative(), t.whole():
 		return t.final
 	case t.silent && (t.err == nil || t.errStage == messages.StageAbort):
@@ -77,6 +81,6 @@ func (m *Machine) record(t *transfer) {
 	switch t.cmd.Verb {
 	case ftp.RETR, ftp.STOR, ftp.APPE, ftp.STOU:
 		m.do(RecordTransfer{Verb: t.cmd.Verb, Path: t.cmd.Arg, User: m.login.user, Type: m.type_,
-			Bytes: t.bytes, Began: t.began, Took: m.now.Sub(t.began), Complete: t.whole()})
+			Bytes: t.bytes, Began: t.began, Took: m.now.Sub(t.began), Complete: t.whole(), TLS: m.front.ftps()})
 	}
 }

@@ -20,6 +20,8 @@ type watch struct {
 	picking  bool // PickBackend is out
 	leased   bool // an attempt is on: it fails once at most
 	dialled  uint32
+	tries    int // with the present server
+	tls      tlsWatch
 	listens  [2]bool
 	data     *channel
 	idle     int // times the machine was woken in vain
@@ -40,12 +42,15 @@ func newWatch(cfg Config) *watch { return &watch{cfg: cfg, clientOn: true} }
 
 // saw takes an event and what the machine made of it.
 func (w *watch) saw(m *Machine, ev messages.ToSession, did []Action, now time.Time) error {
-	if err := w.happened(ev); err != nil {
+	if err := errors.Join(w.happened(ev), w.tls.happened(w, ev)); err != nil {
 		return err
 	}
-	for _, a := range did {
-		if err := w.done(a); err != nil {
+	for i, a := range did {
+		if err := errors.Join(w.done(a), w.tls.done(w, m, a)); err != nil {
 			return fmt.Errorf("%s: %w", shown(a), err)
+		}
+		if _, last := a.(SwitchServer); last && i < len(did)-1 {
+			return errors.New("something follows SwitchServer")
 		}
 	}
 	if len(m.held) > heldLimit {
@@ -86,6 +91,7 @@ func (w *watch) happened(ev messages.ToSession) error {
 		w.clientOn = false
 	case messages.BackendPicked:
 		w.picking = false
+		w.leased = ev.Err == nil && !w.ended
 	case messages.BackendConnected:
 		w.linked = w.leased
 	case messages.BackendLost:
@@ -142,7 +148,7 @@ func (w *watch) done(a Action) error {
 		if !w.linked {
 			return errors.New("to a backend that is gone")
 		}
-	case PickBackend, DialBackend, DropBackend, ReportFailed, ReportConnected:
+	case PickBackend, DialBackend, DropBackend, ReportFailed, ReportConnected, ReturnLease:
 		return w.attempts(a)
 	case Listen:
 		if w.listens[a.Side] {
@@ -168,10 +174,10 @@ func (w *watch) attempts(a Action) error {
 		}
 		w.picking = true
 	case DialBackend:
-		if w.leased || a.Attempt != w.dialled+1 || int(a.Attempt) > w.cfg.RetryCount {
+		if w.tries++; !w.leased || a.Attempt <= w.dialled || w.tries > w.cfg.RetryCount {
 			return errors.New("not its turn")
 		}
-		w.leased, w.dialled = true, a.Attempt
+		w.dialled = a.Attempt
 	case DropBackend:
 		w.linked = false
 	case ReportFailed:
@@ -183,6 +189,11 @@ func (w *watch) attempts(a Action) error {
 		if !w.leased {
 			return errors.New("without an attempt")
 		}
+	case ReturnLease:
+		if !w.leased || w.linked {
+			return errors.New("without a lease, or of a backend that is still there")
+		}
+		w.leased, w.tries = false, 0
 	}
 	return nil
 }
@@ -234,7 +245,7 @@ func noSecret(n Note) error {
 // atRest sees that a machine that nobody owes anything listens to its client,
 // or is over.
 func (w *watch) atRest(m *Machine) error {
-	owed := w.picking || w.leased && !w.linked || w.listens[0] || w.listens[1] || m.await != nil || m.xfer != nil || m.login.asking
+	owed := w.tls.owed() || w.picking || w.leased && !w.linked || w.listens[0] || w.listens[1] || m.await != nil || m.xfer != nil || m.login.asking
 	if !owed && !w.ended && !w.reading {
 		return errors.New("stuck: nothing is awaited and the client is not heard")
 	}

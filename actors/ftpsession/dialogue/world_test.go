@@ -28,6 +28,7 @@ type world struct {
 	commands  []*asked // of the client, in order
 	owed      []owed   // replies of the backend that are still to come
 	linking   bool     // an attempt is dialling
+	implicit  bool     // … and begins in TLS
 	greeted   bool     // the client has seen the banner
 	loginAsks bool
 	running   *asked // the last transfer that got a data channel
@@ -240,7 +241,9 @@ func (wd *world) did(a Action) error {
 	case SendAbort:
 		return wd.sent(ftp.Command{Verb: ftp.ABOR, Arg: "urgent", HasArg: true})
 	case DialBackend:
-		wd.linking = true
+		wd.linking, wd.implicit = true, a.Implicit
+	case SwitchServer:
+		return wd.moved()
 	case DropBackend:
 		wd.linking, wd.owed = false, nil
 	case AskLogin:

@@ -1,0 +1,66 @@
+package dialogue
+
+import (
+	"time"
+
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
+
+// moving is why the session wants another server.
+type moving uint8
+
+const (
+	staying moving = iota
+	byHost         // the client said HOST: the new backend's banner answers it
+	bySNI          // the client's handshake named it: it had its banner
+)
+
+// move asks for the server of a name.
+func (m *Machine) move(why moving, name string) {
+	m.moving = why
+	m.do(SwitchServer{name})
+}
+
+// Switch answers SwitchServer with the dialogue template of the server that has
+// the name; nil: none has. The backend of the server before is left, and one of
+// the new server's is picked.
+func (m *Machine) Switch(cfg *Config, now time.Time) []Action {
+	m.start(now)
+	why := m.moving
+	m.moving = staying
+	switch {
+	case m.phase == ended || why == staying:
+	case cfg != nil:
+		m.settleIn(*cfg, why)
+	case why == byHost:
+		m.answer(ftp.HostUnknown(m.asked.Arg))
+	default: // the handshake took any name, so there is only this server
+		m.secured()
+	}
+	m.checkTime()
+	return m.out
+}
+
+// settleIn starts over with another server, as far as the client lets us: its
+// address, its TLS and its time stay.
+func (m *Machine) settleIn(cfg Config, why moving) {
+	m.do(Note{Level: Info, Text: "moving to another server, by its name"})
+	if m.offer != (offer{}) {
+		m.do(DropOffers{})
+	}
+	if m.back.live {
+		m.do(DropBackend{})
+		m.do(ReturnLease{})
+	}
+	cfg.Client, cfg.Local = m.cfg.Client, m.cfg.Local
+	m.cfg = cfg
+	m.offer, m.login, m.late = offer{}, login{}, late{}
+	m.back = backend{attempt: m.back.attempt, earlier: m.back.attempt}
+	m.type_ = cfg.firstType()
+	m.phase = connecting
+	m.front.moved = why == bySNI && m.greeted
+	if m.front.moved || !m.greeted {
+		m.resume() // nothing is owed to the client, but its leaving must be noticed
+	}
+	m.pick()
+}
