@@ -64,6 +64,16 @@ var pure = map[string]string{
 	"math/rand/v2": "codecs are deterministic",
 }
 
+// vocabulary are packages that do I/O but also name values; a codec may import
+// one for its constants and parsed values, if the entry says so.
+var vocabulary = map[string]struct {
+	room string
+	why  string
+}{
+	"crypto/tls":  {"protocols/tlspolicy", "numbers of versions, suites and curves are TLS policy, and no other codec's business"},
+	"crypto/x509": {"protocols/tlspolicy", "certificates are looked at by TLS policy only"},
+}
+
 type goPackage struct {
 	ImportPath string
 	Imports    []string
@@ -129,6 +139,9 @@ func TestImportsRunDownwards(t *testing.T) {
 			if why, no := pure[imported]; no && within(room, "protocols") {
 				t.Errorf("%s imports %s: %s", room, imported, why)
 			}
+			if v, known := vocabulary[imported]; known && within(room, "protocols") && room != v.room {
+				t.Errorf("%s imports %s: %s", room, imported, v.why)
+			}
 			if imported == "net" && within(room, "actors/ftpsession/dialogue") {
 				t.Errorf("%s imports net: the dialogue is a pure state machine", room)
 			}
@@ -155,6 +168,35 @@ func TestLawRefusesTheWrongWay(t *testing.T) {
 	}
 	if _, ok := lawFor("util"); ok {
 		t.Error("a room outside the house has a law")
+	}
+}
+
+// What is imported for its values must not be put to work.
+func TestTLSPolicyOpensNothing(t *testing.T) {
+	const room = "../../protocols/tlspolicy"
+	atWork := []string{"Client", "Server", "Dial", "DialWithDialer", "Dialer", "Listen", "NewListener", "LoadX509KeyPair", "SystemCertPool"}
+	names, err := filepath.Glob(room + "/*.go")
+	if err != nil || len(names) < 5 {
+		t.Fatalf("found %v, %v", names, err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if pkg, ok := sel.X.(*ast.Ident); ok && (pkg.Name == "tls" || pkg.Name == "x509") && slices.Contains(atWork, sel.Sel.Name) {
+				t.Errorf("%s uses %s.%s: codecs know no sockets and no files", name, pkg.Name, sel.Sel.Name)
+			}
+			return true
+		})
 	}
 }
 

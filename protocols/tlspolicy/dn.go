@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -182,7 +183,7 @@ func UserName(cert *x509.Certificate, field string) (string, error) {
 	if len(found) == 0 {
 		return "", fmt.Errorf("the client's certificate has no %s to take the user name from", field)
 	}
-	if name := found[0]; name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if name := found[0]; name != "" && !strings.ContainsFunc(name, unicode.IsControl) {
 		return name, nil
 	}
 	return "", fmt.Errorf("%s of the client's certificate, %q, cannot be a user name", field, found[0])

@@ -7,6 +7,8 @@ import (
 	"encoding/pem"
 	"runtime"
 	"strconv"
+	"strings"
+	"unicode"
 )
 
 // The variables that mod_tls exports (TLSOptions StdEnvVars, ExportCertData),
@@ -84,13 +86,14 @@ var dnVars = map[string]string{
 }
 
 // nameVars sets NAME and NAME_CN and its kin. Of an attribute that comes more
-// than once the last value stays, as with mod_tls.
+// than once the last value stays, as with mod_tls. A value with control
+// characters has no business in a query or a log and is left out.
 func nameVars(vars map[string]string, name string, raw []byte) {
 	vars[name] = DN(raw)
 	for _, rdn := range parseName(raw) {
 		for _, a := range rdn {
 			suffix, exported := dnVars[a.Type.String()]
-			if value, ok := text(a.Value); ok && exported {
+			if value, ok := text(a.Value); ok && exported && !strings.ContainsFunc(value, unicode.IsControl) {
 				vars[name+"_"+suffix] = value
 			}
 		}
