@@ -168,4 +168,3 @@ func discard(conn *net.TCPConn) {
 		}
 	})
 }
-
