@@ -1,6 +1,7 @@
 // Package backend is the actor of a backend's control connection: it connects,
-// then turns bytes into replies and tells the session. It never writes; it
-// owns the connection and closes it when it ends.
+// then turns bytes into replies and tells the session. It never writes commands;
+// of TLS, which needs both directions, it does the handshake. It owns the
+// connection and closes it when it ends.
 package backend
 
 import (
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/sourcegraph/conc"
@@ -27,48 +29,56 @@ type Config struct {
 	Endpoints []netip.AddrPort // tried in order
 	Source    netip.Addr       // ProxySourceAddress; zero: as the system likes
 	Timeout   time.Duration    // per endpoint (ProxyTimeoutConnect); 0: none
+	Implicit  Secure           // the handshake of a backend that begins in TLS; nil: it does not
 	Buffers   *readiness.Buffers
 	Tell      mailbox.Mailbox[messages.ToSession]
 }
 
 // Link is the actor of one attempt and the connection it leads to.
-type Link struct{ cfg Config }
+type Link struct {
+	cfg  Config
+	tcp  *net.TCPConn
+	in   *readiness.Reader
+	hold atomic.Bool // stand still behind the next final reply
+	nods chan Secure // how to go on from there; nil: in clear
+}
 
 // New returns a link that Run brings to life.
-func New(cfg Config) *Link { return &Link{cfg} }
+func New(cfg Config) *Link { return &Link{cfg: cfg, nods: make(chan Secure, 1)} }
 
 func (l *Link) String() string { return fmt.Sprintf("backend link %d", l.cfg.Attempt) }
 
 // Run connects and reads until the connection or ctx ends.
 func (l *Link) Run(ctx context.Context) error {
-	conn, err := l.connectAside(ctx)
+	conn, info, err := l.connectAside(ctx)
+	if l.tcp != nil {
+		defer l.tcp.Close() // all that mattered was written and answered by now
+	}
+	if err == nil {
+		err = l.readFrom(conn)
+	}
 	if err != nil {
 		return l.say(ctx, messages.BackendUnreachable{Attempt: l.cfg.Attempt, Err: err})
 	}
-	defer conn.Close() // all that mattered was written and answered by now
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer func() { l.in.Release() }()
+	stop := context.AfterFunc(ctx, func() { _ = l.tcp.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	in, err := readiness.NewReader(conn, l.cfg.Buffers)
-	if err != nil {
-		return l.say(ctx, messages.BackendUnreachable{Attempt: l.cfg.Attempt, Err: err})
-	}
-	defer in.Release()
 	connected := messages.BackendConnected{
-		Attempt: l.cfg.Attempt, Conn: conn,
+		Attempt: l.cfg.Attempt, Conn: conn, TLS: info,
 		Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr()),
 	}
 	if l.cfg.Tell.Send(ctx, connected) != nil {
 		return nil // the session ended, and with it the use of a connection
 	}
-	return l.say(ctx, messages.BackendLost{Attempt: l.cfg.Attempt, Err: l.read(ctx, in)})
+	return l.say(ctx, messages.BackendLost{Attempt: l.cfg.Attempt, Err: l.read(ctx)})
 }
 
 // read passes replies on until it cannot.
-func (l *Link) read(ctx context.Context, in *readiness.Reader) error {
+func (l *Link) read(ctx context.Context) error {
 	var decode ftp.ReplyDecoder
 	for {
-		b, err := in.Read()
+		b, err := l.in.Read()
 		if err != nil {
 			return err
 		}
@@ -81,11 +91,19 @@ func (l *Link) read(ctx context.Context, in *readiness.Reader) error {
 			if !ok {
 				break
 			}
+			// Looked at before the session hears of the reply: it may ask to
+			// hold because of that, and mean the next one.
+			held := !r.Preliminary() && l.hold.CompareAndSwap(true, false)
 			if err := l.cfg.Tell.Send(ctx, messages.ReplyReceived{Attempt: l.cfg.Attempt, Reply: r}); err != nil {
 				return err
 			}
+			if held {
+				if err := l.standStill(ctx, decode.Buffered()); err != nil {
+					return err
+				}
+			}
 		}
-		in.Release()
+		l.in.Release()
 	}
 }
 
@@ -102,15 +120,25 @@ func (l *Link) say(ctx context.Context, m messages.ToSession) error {
 // stack, and the one of this actor should stay small for its long wait.
 //
 //go:noinline
-func (l *Link) connectAside(ctx context.Context) (conn net.Conn, err error) {
+func (l *Link) connectAside(ctx context.Context) (conn net.Conn, info messages.TLSInfo, err error) {
 	var wg conc.WaitGroup
-	wg.Go(func() { conn, err = l.connect(ctx) }) // bounded by the endpoints' timeouts and ctx
+	wg.Go(func() { // bounded by the endpoints' timeouts, the handshake's limit and ctx
+		if l.tcp, err = l.connect(ctx); err != nil {
+			return
+		}
+		if conn = l.tcp; l.cfg.Implicit == nil {
+			return
+		}
+		if conn, info, err = l.cfg.Implicit(ctx, l.tcp); err != nil {
+			err = fmt.Errorf("error enabling TLS on control connection to backend server: %w", err)
+		}
+	})
 	wg.Wait()
-	return conn, err
+	return conn, info, err
 }
 
 // connect tries the endpoints in order.
-func (l *Link) connect(ctx context.Context) (net.Conn, error) {
+func (l *Link) connect(ctx context.Context) (*net.TCPConn, error) {
 	errs := make([]error, 0, len(l.cfg.Endpoints))
 	for _, ep := range l.cfg.Endpoints {
 		conn, err := l.dial(ctx, ep)
@@ -128,7 +156,7 @@ func (l *Link) connect(ctx context.Context) (net.Conn, error) {
 	return nil, errors.Join(errs...)
 }
 
-func (l *Link) dial(ctx context.Context, ep netip.AddrPort) (net.Conn, error) {
+func (l *Link) dial(ctx context.Context, ep netip.AddrPort) (*net.TCPConn, error) {
 	if l.cfg.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, l.cfg.Timeout)

@@ -29,6 +29,7 @@ const patience = 10 * time.Second
 // rig is a link and the session that the test plays.
 type rig struct {
 	t     *testing.T
+	link  *Link
 	inbox mailbox.Mailbox[messages.ToSession]
 	stop  context.CancelCauseFunc
 	over  chan struct{}
@@ -36,14 +37,18 @@ type rig struct {
 
 func start(t *testing.T, cfg Config) *rig {
 	t.Helper()
-	r := &rig{t: t, inbox: mailbox.New[messages.ToSession](2), over: make(chan struct{})}
+	return startWith(t, cfg, mailbox.New[messages.ToSession](2))
+}
+
+func startWith(t *testing.T, cfg Config, inbox mailbox.Mailbox[messages.ToSession]) *rig {
+	r := &rig{t: t, inbox: inbox, over: make(chan struct{})}
 	cfg.Attempt, cfg.Buffers, cfg.Tell = 3, new(readiness.Buffers), r.inbox
 	ctx, stop := context.WithCancelCause(context.Background())
-	r.stop = stop
+	r.stop, r.link = stop, New(cfg)
 	var wg conc.WaitGroup
 	wg.Go(func() {
 		defer close(r.over)
-		if err := New(cfg).Run(ctx); err != nil {
+		if err := r.link.Run(ctx); err != nil {
 			t.Errorf("Run returned %v", err)
 		}
 	})
@@ -347,8 +352,9 @@ func TestTheEndOfTheContext(t *testing.T) {
 	})
 	t.Run("or_of_the_session_closes_a_connection_nobody_wants", func(t *testing.T) {
 		ln, addr := server(t, "127.0.0.1")
-		r := start(t, Config{Endpoints: []netip.AddrPort{addr}})
-		r.inbox.Retire()
+		inbox := mailbox.New[messages.ToSession](2)
+		inbox.Retire()
+		r := startWith(t, Config{Endpoints: []netip.AddrPort{addr}}, inbox)
 		wantClosed(t, r, accept(t, ln), nil)
 	})
 }
