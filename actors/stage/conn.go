@@ -26,10 +26,6 @@ type Conn struct {
 // close_notify that tells an end from a cut (RFC 8446 section 6.1).
 var ErrNoCloseNotify = errors.New("connection closed without TLS close_notify, the data may be cut off")
 
-// ErrNotResumed says that a data connection did not resume the TLS session of its
-// control connection, so that it may be another client's.
-var ErrNotResumed = errors.New("TLS session of the control connection not resumed on the data connection")
-
 // TCP is the connection below. Its deadlines are this one's.
 func (c *Conn) TCP() *net.TCPConn { return c.wire.TCPConn }
 
