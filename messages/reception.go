@@ -29,6 +29,7 @@ type AdmitClient struct {
 type AskLogin struct {
 	Session SessionID
 	User    string
+	Server  string               // that the client is with, which it may have come to by name; empty: where it arrived
 	Reply   chan<- LoginAnswered // capacity 1
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/sluice-gateway/sluice/actors/ftpsession"
 	"github.com/sluice-gateway/sluice/actors/reception"
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/mailbox"
 )
 
 func TestAdmission(t *testing.T) {
@@ -110,6 +112,36 @@ func TestMaxClients(t *testing.T) {
 	if d := h.describe(); d.Served != 4 || d.Refused != 1 || d.LoggedIn != 1 {
 		t.Errorf("described as %+v", d)
 	}
+}
+
+// Who goes on to another server by name counts for that one.
+func TestMaxClients_of_a_server_behind(t *testing.T) {
+	h := open(t, time.Second, func(_ *reception.Plan, d *reception.Door) {
+		d.MaxLogins = reception.Cap{Max: 1, Text: "full"}
+		d.Behind = map[string]*reception.Door{"behind": {Server: "behind", MaxLogins: reception.Cap{Max: 1, Text: "full behind"}}}
+	})
+	ask := func(id messages.SessionID, server, want string) {
+		t.Helper()
+		got, err := mailbox.Ask(t.Context(), h.r.Mailbox(), patience, func(reply chan<- messages.LoginAnswered) messages.ToReception {
+			return messages.AskLogin{Session: id, Server: server, Reply: reply}
+		})
+		if err != nil || got.Refusal != want {
+			t.Errorf("session %d at %q: %q, %v, want %q", id, server, got.Refusal, err, want)
+		}
+	}
+	first := h.knock()
+	first.hear("220")
+	for range 3 {
+		h.knock().hear("220")
+	}
+	ask(1, "behind", "")
+	ask(2, "behind", "full behind")
+	ask(2, "", "")
+	ask(3, "of no such name", "full")
+	first.conn.Close()
+	until(t, "the end of the first", func() bool { return h.describe().Open == 3 })
+	ask(3, "behind", "")
+	ask(4, "behind", "full behind")
 }
 
 func TestAdopt_changes_the_rules_for_the_next_client_only(t *testing.T) {

@@ -38,6 +38,10 @@ type Door struct {
 	MaxLogins Cap    // MaxClients
 	PerHost   Cap    // MaxClientsPerHost
 	Conns     Cap    // MaxConnectionsPerHost
+	// Behind are the doors of the servers that a client of this one may go on to
+	// by name (HOST, SNI), by their Server. It has come in by this one all the
+	// same: only logins count for them.
+	Behind map[string]*Door
 	// Setup makes what a client's session needs; an error turns the client
 	// away without a word (ProxyEngine off, a client that is not permitted).
 	Setup func(client netip.Addr) (*ftpsession.Setup, error)
@@ -89,7 +93,7 @@ type guest struct {
 	session *ftpsession.Session
 	place   place
 	door    *Door
-	login   bool // counts towards MaxLogins
+	login   *Door // towards whose MaxLogins it counts; nil: not logged in
 }
 
 // New returns a reception with its first plan.
@@ -235,15 +239,19 @@ func (r *Reception) turnAway(m messages.AdmitClient, reply ftp.Reply, why string
 
 func (r *Reception) login(m messages.AskLogin) messages.LoginAnswered {
 	g, ok := r.sessions[m.Session]
-	if !ok || g.login {
+	if !ok || g.login != nil {
 		return messages.LoginAnswered{}
 	}
-	if g.door.MaxLogins.full(r.logins[g.door.Server]) {
-		r.refused++
-		return messages.LoginAnswered{Refusal: g.door.MaxLogins.text()}
+	door := g.door
+	if behind := door.Behind[m.Server]; behind != nil {
+		door = behind
 	}
-	g.login = true
-	r.logins[g.door.Server]++
+	if door.MaxLogins.full(r.logins[door.Server]) {
+		r.refused++
+		return messages.LoginAnswered{Refusal: door.MaxLogins.text()}
+	}
+	g.login = door
+	r.logins[door.Server]++
 	return messages.LoginAnswered{}
 }
 
@@ -279,9 +287,9 @@ func (r *Reception) sessionEnded(exit supervise.Exit) {
 	if r.counts[g.place]--; r.counts[g.place] <= 0 {
 		delete(r.counts, g.place)
 	}
-	if g.login {
-		if r.logins[g.door.Server]--; r.logins[g.door.Server] <= 0 {
-			delete(r.logins, g.door.Server)
+	if g.login != nil {
+		if r.logins[g.login.Server]--; r.logins[g.login.Server] <= 0 {
+			delete(r.logins, g.login.Server)
 		}
 	}
 }
