@@ -68,7 +68,7 @@ type FreeBackend struct{}
 
 // SwitchServer moves the session to another server of its address and port, by
 // its name (HOST or SNI). It is the last of the actions; the actor answers by
-// Machine.Switch before it tells the machine anything else.
+// Machine.Switch or Stay before it tells the machine anything else.
 type SwitchServer struct{ Name string }
 
 // ReturnLease gives the lease of a backend back that has served well.

@@ -86,7 +86,7 @@ func (m *Machine) withoutBackend(reason string) {
 func (m *Machine) backendConnected(ev messages.BackendConnected) {
 	m.back.local, m.back.remote = unmapped(ev.Local), unmapped(ev.Remote)
 	if m.back.link.wish == beginInTLS {
-		m.linkSecure(ev.TLS)
+		m.back.link.secure = true
 		m.clock.step(m.now, m.cfg.TimeoutConnect)
 	}
 	m.await, m.shown = (*Machine).bannerReply, false // 120, ready in some minutes: the limit decides

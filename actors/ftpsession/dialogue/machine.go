@@ -128,7 +128,7 @@ func (m *Machine) handle(ev messages.ToSession) {
 		}
 	case messages.BackendSecured:
 		if m.back.is(ev.Attempt) {
-			m.backendSecured(ev)
+			m.backendSecured()
 		}
 	case messages.BackendLost:
 		if m.back.is(ev.Attempt) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
@@ -94,17 +93,12 @@ func (m *Machine) authReply(r ftp.Reply) {
 	}
 }
 
-func (m *Machine) backendSecured(ev messages.BackendSecured) {
+func (m *Machine) backendSecured() {
 	if !m.back.link.securing {
 		return
 	}
-	m.linkSecure(ev.TLS)
-	m.size()
-}
-
-func (m *Machine) linkSecure(info messages.TLSInfo) {
 	m.back.link.securing, m.back.link.secure = false, true
-	m.note(Info, fmt.Sprintf("%s connection created, using cipher %s (%d bits)", info.Version, info.Cipher, info.Bits), nil)
+	m.size()
 }
 
 // size sends PBSZ, which has to precede PROT (RFC 4217 §8). A server that

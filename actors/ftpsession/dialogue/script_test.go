@@ -23,7 +23,7 @@ import (
 //	C secured [name]             the end of a handshake   C insecure / C cleared
 //	B: 227 …                     a reply of the backend   B lost / B reset
 //	B connected / B unreachable  of the current attempt   picked b1 / picked none
-//	B secured                    a handshake's good end   switched / switched nowhere
+//	B secured                    a handshake's good end   switched / switched nowhere, to itself
 //	listening front 4000         (or back; or failed)     admit / refuse Full
 //	data ended [100ms]           the source's proper end  wait 3s, drain
 //	data finished [front copy Broken pipe]                with side, stage, reason
@@ -114,11 +114,7 @@ func (s *script) event(line string) {
 	case "C":
 		s.step(frontOf(rest))
 	case "switched":
-		cfg := &s.other
-		if rest == "nowhere" {
-			cfg = nil
-		}
-		s.see(messages.TimeReached{}, s.m.Switch(cfg, s.now))
+		s.switched(rest)
 	case "B:":
 		s.said.Feed([]byte(breaks.Replace(rest) + "\r\n"))
 		for r, ok, err := s.said.Next(); ok || err != nil; r, ok, err = s.said.Next() {
@@ -183,6 +179,18 @@ func (s *script) backend(what string, attempt uint32) {
 		s.step(messages.BackendUnreachable{Attempt: attempt, Err: errors.New("connection refused")})
 	default:
 		s.step(messages.BackendLost{Attempt: attempt, Err: lossOf(what)})
+	}
+}
+
+func (s *script) switched(where string) {
+	s.t.Helper()
+	switch where {
+	case "nowhere":
+		s.see(messages.TimeReached{}, s.m.Switch(nil, s.now))
+	case "to itself":
+		s.see(messages.TimeReached{}, s.m.Stay(s.now))
+	default:
+		s.see(messages.TimeReached{}, s.m.Switch(&s.other, s.now))
 	}
 }
 

@@ -25,6 +25,17 @@ func (m *Machine) move(why moving, name string) {
 // the name; nil: none has. The backend of the server before is left, and one of
 // the new server's is picked.
 func (m *Machine) Switch(cfg *Config, now time.Time) []Action {
+	return m.arrive(now, ftp.HostUnknown(m.asked.Arg), cfg)
+}
+
+// Stay answers SwitchServer, too: the name is this server's own.
+func (m *Machine) Stay(now time.Time) []Action {
+	return m.arrive(now, ftp.HostSelected(), nil)
+}
+
+// arrive goes on with the server of cfg, or with this one; host is then the
+// answer to HOST.
+func (m *Machine) arrive(now time.Time, host ftp.Reply, cfg *Config) []Action {
 	m.start(now)
 	why := m.moving
 	m.moving = staying
@@ -33,8 +44,8 @@ func (m *Machine) Switch(cfg *Config, now time.Time) []Action {
 	case cfg != nil:
 		m.settleIn(*cfg, why)
 	case why == byHost:
-		m.answer(ftp.HostUnknown(m.asked.Arg))
-	default: // the handshake took any name, so there is only this server
+		m.answer(host)
+	default: // a handshake that took an unknown name had no others to offer
 		m.secured()
 	}
 	m.checkTime()

@@ -1,7 +1,6 @@
 package dialogue
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/messages"
@@ -105,7 +104,6 @@ func (m *Machine) frontendSecured(ev messages.FrontendSecured) {
 	f.securing, f.secure = false, true
 	f.private = (f.implied || m.cfg.TLS.Implicit) && !m.cfg.TLS.Required.NoData
 	m.clock.active(m.now)
-	m.do(Note{Level: Info, Front: true, Text: fmt.Sprintf("%s connection accepted, using cipher %s (%d bits)", ev.TLS.Version, ev.TLS.Cipher, ev.TLS.Bits)})
 	if !m.cfg.TLS.IgnoreSNI {
 		f.name = strings.ToLower(strings.TrimSuffix(ev.TLS.Name, "."))
 	}

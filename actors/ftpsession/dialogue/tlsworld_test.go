@@ -34,8 +34,11 @@ func (wd *world) scheme() backendurl.Scheme {
 // moved answers SwitchServer.
 func (wd *world) moved() error {
 	cfg := otherServer(wd.w.cfg)
-	if wd.choose(3) == 2 {
+	switch wd.choose(4) {
+	case 2:
 		return wd.see(messages.TimeReached{}, wd.m.Switch(nil, wd.now))
+	case 3:
+		return wd.see(messages.TimeReached{}, wd.m.Stay(wd.now))
 	}
 	return wd.see(messages.TimeReached{}, wd.m.Switch(&cfg, wd.now))
 }
