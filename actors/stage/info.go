@@ -2,7 +2,6 @@ package stage
 
 import (
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/netip"
 
@@ -55,10 +54,6 @@ func (g *Guest) diagnose(conn *Conn, err error) {
 
 func diagnose(e *zerolog.Event, conn *Conn, err error) {
 	if err != nil {
-		var alert tls.AlertError
-		if errors.As(err, &alert) {
-			e = e.Uint8("alert", uint8(alert))
-		}
 		e.Err(err).Msg("TLS handshake refused or broken off")
 		return
 	}
