@@ -69,7 +69,7 @@ type Channel struct {
 
 	front, back *net.TCPConn
 	secured     [2]*stage.Conn // by side; nil: in clear
-	parting     *net.TCPConn   // the front's, when only the client's end is awaited
+	parting     bool           // nothing but the client's end is awaited
 	proven      bool           // the source's end was a close_notify
 	bytes       int64
 	aborted     atomic.Bool
@@ -214,8 +214,7 @@ func (c *Channel) finish(ctx context.Context, dst *net.TCPConn) *fault {
 		return c.awaitEnd(ctx, dst)
 	}
 	if c.secured[messages.FrontSide] != nil {
-		mend(dst)
-		c.parting, c.front = dst, nil
+		c.parting = true
 	}
 	return nil
 }
@@ -270,6 +269,8 @@ func (c *Channel) closeAll(clean bool) {
 		if clean {
 			mend(conn)
 		}
-		closeConn(conn)
+		if conn != c.front || !c.parting {
+			closeConn(conn)
+		}
 	}
 }

@@ -52,15 +52,23 @@ type rig struct {
 	ch     *Channel
 	inbox  mailbox.Mailbox[messages.ToSession]
 	abort  context.CancelFunc
-	source *net.TCPConn // the peer that sends
-	dest   *net.TCPConn // the peer that receives
+	source *net.TCPConn  // the peer that sends
+	dest   *net.TCPConn  // the peer that receives
+	over   chan struct{} // closed when Run has returned
 }
 
 // start runs a channel and connects both peers to it.
 func start(t testing.TB, w way, adjust ...func(*Config)) *rig {
 	t.Helper()
+	return startWith(t, w, func(*net.TCPConn) {}, adjust...)
+}
+
+// startWith is start with something to do on the backend's connection before the
+// client's comes about.
+func startWith(t testing.TB, w way, onBackend func(*net.TCPConn), adjust ...func(*Config)) *rig {
+	t.Helper()
 	ip := netip.MustParseAddr(w.ip)
-	r := &rig{inbox: mailbox.New[messages.ToSession](4)}
+	r := &rig{inbox: mailbox.New[messages.ToSession](4), over: make(chan struct{})}
 	cfg := Config{
 		Transfer: 7, Upload: w.upload, OpenTimeout: patience,
 		Pipes: newPipes(t), Tell: r.inbox,
@@ -75,6 +83,7 @@ func start(t testing.TB, w way, adjust ...func(*Config)) *rig {
 	r.abort = abort
 	var wg conc.WaitGroup
 	wg.Go(func() {
+		defer close(r.over)
 		if err := r.ch.Run(ctx); err != nil {
 			t.Errorf("Run returned %v; everything belongs in the report", err)
 		}
@@ -83,6 +92,7 @@ func start(t testing.TB, w way, adjust ...func(*Config)) *rig {
 	r.ch.Proceed()
 
 	backend := back() // the channel turns to the client last
+	onBackend(backend)
 	client := front()
 	r.source, r.dest = backend, client
 	if w.upload {

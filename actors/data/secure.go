@@ -132,10 +132,10 @@ const partTime = 2 * time.Second
 // with its close_notify unread, or still to come, is reset, and there are systems
 // where that takes away what the client has not read yet.
 func (c *Channel) part(ctx context.Context) {
-	conn := c.parting
-	if conn == nil {
+	if !c.parting {
 		return
 	}
+	conn := c.front
 	defer closeConn(conn)
 	stop := context.AfterFunc(ctx, func() { expire(conn) })
 	defer stop()

@@ -1,0 +1,278 @@
+package data
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sourcegraph/conc"
+
+	"github.com/sluice-gateway/sluice/actors/stage"
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/backendurl"
+)
+
+// mix says what is spoken on the two sides: a TLS version, or 0 for plain.
+type mix struct{ front, back uint16 }
+
+const (
+	tls12 = tls.VersionTLS12
+	tls13 = tls.VersionTLS13
+)
+
+var mixes = []mix{{tls13, tls13}, {tls12, tls12}, {tls12, tls13}, {tls13, 0}, {tls12, 0}, {0, tls13}, {0, tls12}}
+
+func (m mix) String() string {
+	names := map[uint16]string{0: "plain", tls12: "tls12", tls13: "tls13"}
+	return fmt.Sprintf("front_%s_back_%s", names[m.front], names[m.back])
+}
+
+// on gives the version at a side.
+func (m mix) on(side messages.Side) uint16 {
+	if side == messages.FrontSide {
+		return m.front
+	}
+	return m.back
+}
+
+// identity is a certificate of tests and its PEM, made once.
+var identity = sync.OnceValues(func() (tls.Certificate, []byte) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	var b bytes.Buffer
+	_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: der})
+	_ = pem.Encode(&b, &pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, b.Bytes()
+})
+
+func peerConfig(version uint16) *tls.Config {
+	own, _ := identity()
+	return &tls.Config{
+		Certificates: []tls.Certificate{own}, InsecureSkipVerify: true, ServerName: "localhost",
+		MinVersion: version, MaxVersion: version, DynamicRecordSizingDisabled: true,
+		CipherSuites:       []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
+		ClientSessionCache: tls.NewLRUClientSessionCache(8),
+	}
+}
+
+// house is the TLS of one session: what the gateway has of it on both sides, and
+// the configurations of the client and of the backend, their control connections
+// being done.
+type house struct {
+	mix
+	guest           *stage.Guest
+	visit           *stage.Visit
+	client, backend *tls.Config
+}
+
+func newHouse(t testing.TB, m mix, adjust ...func(*stage.ServerConfig, *stage.ClientConfig)) *house {
+	t.Helper()
+	h := &house{mix: m, client: peerConfig(m.front), backend: peerConfig(m.back)}
+	file := filepath.Join(t.TempDir(), "server.pem")
+	_, text := identity()
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sc := stage.ServerConfig{KeyPairs: []stage.KeyPair{{Certificate: file}}, HandshakeLimit: patience}
+	cc := stage.ClientConfig{NoVerify: true, HandshakeLimit: patience}
+	for _, f := range adjust {
+		f(&sc, &cc)
+	}
+	server, err := stage.NewServer(sc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := stage.NewClient(cc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.guest, h.visit = server.Guest(nil), client.Visit(backendurl.URL{Host: "localhost", Port: 21})
+	if m.front != 0 {
+		h.enter(t)
+	}
+	if m.back != 0 {
+		h.call(t)
+	}
+	return h
+}
+
+// enter does the handshake of the client's control connection, and has the client
+// read what comes with it.
+func (h *house) enter(t testing.TB) {
+	t.Helper()
+	far, near := pair(t)
+	peer := tls.Client(far, h.client)
+	var wg conc.WaitGroup
+	var ferr error
+	wg.Go(func() { _, ferr = io.ReadFull(peer, make([]byte, 4)) })
+	conn, _, err := h.guest.Control(t.Context(), near)
+	if err == nil {
+		_, err = conn.Write([]byte("234\n"))
+	}
+	wg.Wait()
+	if err := errors.Join(err, ferr); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// call does the handshake of the backend's control connection.
+func (h *house) call(t testing.TB) {
+	t.Helper()
+	far, near := pair(t)
+	peer := tls.Server(far, h.backend)
+	var wg conc.WaitGroup
+	var ferr error
+	wg.Go(func() { _, ferr = peer.Write([]byte("234\n")) })
+	conn, _, err := h.visit.Control(t.Context(), near)
+	if err == nil {
+		_, err = io.ReadFull(conn, make([]byte, 4))
+	}
+	wg.Wait()
+	if err := errors.Join(err, ferr); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// secure makes a channel's legs the house's.
+func (h *house) secure(c *Config) {
+	if h.front != 0 {
+		c.Front.Secure = h.guest.Data
+	}
+	if h.back != 0 {
+		c.Back.Secure = h.visit.Data
+	}
+}
+
+// peer is a client or a backend with its data connection. It reads io.EOF after
+// a close_notify only.
+type peer struct {
+	net.Conn
+	tcp *net.TCPConn
+}
+
+// errBare is the end of a TLS connection without close_notify.
+var errBare = errors.New("FIN without close_notify")
+
+// strict tells crypto/tls of a FIN, which it would take for the end.
+type strict struct{ net.Conn }
+
+func (s strict) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if err == io.EOF {
+		err = errBare
+	}
+	return n, err
+}
+
+func (h *house) peer(side messages.Side, tcp *net.TCPConn) peer {
+	switch {
+	case h.on(side) == 0:
+		return peer{tcp, tcp}
+	case side == messages.FrontSide:
+		return peer{tls.Client(strict{tcp}, h.client), tcp}
+	}
+	return peer{tls.Server(strict{tcp}, h.backend), tcp}
+}
+
+// greet does the peer's part of the handshake.
+func (p peer) greet() error {
+	if c, ok := p.Conn.(*tls.Conn); ok {
+		return c.Handshake()
+	}
+	return nil
+}
+
+func (p peer) resumed() bool {
+	c, ok := p.Conn.(*tls.Conn)
+	return !ok || c.ConnectionState().DidResume
+}
+
+// closeWrite says that no more comes: by close_notify, or by FIN.
+func (p peer) closeWrite() error {
+	if c, ok := p.Conn.(*tls.Conn); ok {
+		return c.CloseWrite()
+	}
+	return p.tcp.CloseWrite()
+}
+
+// secureRig is a rig whose peers are in TLS, or not, as the house has it.
+type secureRig struct {
+	*rig
+	source, dest peer
+}
+
+// startSecure runs a channel and has both peers connected and greeted.
+func startSecure(t testing.TB, w way, h *house, adjust ...func(*Config)) *secureRig {
+	t.Helper()
+	r := &secureRig{}
+	var wg conc.WaitGroup
+	var berr error
+	var backend peer
+	adjust = append([]func(*Config){h.secure}, adjust...)
+	r.rig = startWith(t, w, func(tcp *net.TCPConn) {
+		backend = h.peer(messages.BackSide, tcp)
+		wg.Go(func() { berr = backend.greet() })
+	}, adjust...)
+	front := r.rig.dest
+	if w.upload {
+		front = r.rig.source
+	}
+	client := h.peer(messages.FrontSide, front)
+	err := client.greet()
+	wg.Wait()
+	if err := errors.Join(err, berr); err != nil {
+		t.Fatal(err)
+	}
+	r.source, r.dest = backend, client
+	if w.upload {
+		r.source, r.dest = client, backend
+	}
+	return r
+}
+
+// begunSecure is a transfer in the middle, like begun.
+func begunSecure(t testing.TB, w way, h *house, adjust ...func(*Config)) *secureRig {
+	t.Helper()
+	r := startSecure(t, w, h, adjust...)
+	if _, err := r.source.Write([]byte("some")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(r.dest, make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func background() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), patience)
+}
