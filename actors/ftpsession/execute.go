@@ -73,7 +73,7 @@ func (s *Session) transferAction(ctx context.Context, a dialogue.Action) {
 	case dialogue.AbortData:
 		s.forgetData()
 	default:
-		s.proxyLog(zerolog.ErrorLevel).Type("action", a).Msg("action without a hand to do it")
+		s.secrecyAction(ctx, a)
 	}
 }
 
@@ -91,15 +91,20 @@ func (s *Session) backendWritten(err error) {
 
 func (s *Session) dial(ctx context.Context, a dialogue.DialBackend) {
 	ctx, cancel := context.WithCancel(ctx)
-	s.back.attempt, s.back.cancel = a.Attempt, cancel
-	s.kids.Go(ctx, backend.New(backend.Config{
+	s.back.attempt, s.back.cancel, s.back.url, s.back.visit = a.Attempt, cancel, a.Backend.URL, nil
+	cfg := backend.Config{
 		Attempt:   a.Attempt,
 		Endpoints: a.Backend.Endpoints,
 		Source:    s.setup.Source,
 		Timeout:   s.setup.ConnectTimeout,
 		Buffers:   s.setup.Services.Buffers,
 		Tell:      s.inbox,
-	})) // ends with the connection, or by cancel
+	}
+	if a.Implicit {
+		cfg.Implicit = s.backendHandshake()
+	}
+	s.back.actor = backend.New(cfg)
+	s.kids.Go(ctx, s.back.actor) // ends with the connection, or by cancel
 }
 
 func (s *Session) askLogin(ctx context.Context, a dialogue.AskLogin) {
@@ -153,6 +158,7 @@ func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
 	back := s.leg(a.Back, messages.BackSide, s.setup.Source, func(peer netip.Addr) bool {
 		return peer == server || cfg.AllowForeign
 	})
+	s.protect(a, &front, &back)
 	s.forgetData()
 	ctx, s.abort = context.WithCancel(ctx)
 	s.channel = data.New(data.Config{
@@ -163,6 +169,7 @@ func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
 		Tell:           s.inbox,
 		Log:            s.setup.ProxyLog.With().EmbedObject(s).Logger(),
 	})
+	s.running = s.channel
 	s.kids.Go(ctx, s.channel) // ends when the transfer does, or by abort
 }
 
@@ -172,7 +179,7 @@ func (s *Session) forgetData() {
 	if s.abort != nil {
 		s.abort()
 	}
-	s.abort, s.channel = nil, nil
+	s.abort, s.channel, s.running = nil, nil, nil
 }
 
 // leg hands a listener over to the data channel, or says where to connect to.

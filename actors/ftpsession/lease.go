@@ -32,7 +32,7 @@ func (s *Session) pick(ctx context.Context, a dialogue.PickBackend) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errPolicySilent)
 	defer cancel()
 	err := s.setup.Services.Policy.Send(ctx, messages.PickBackend{
-		Pool: s.setup.Pool, Client: s.client.Addr(), User: s.mind.User(), Tried: a.Tried, Reply: s.picks,
+		Pool: s.setup.Pool, Client: s.client.Addr(), User: s.mind.User(), Vars: s.secrecy.vars, Tried: a.Tried, Reply: s.picks,
 	})
 	if err != nil {
 		s.queue = append(s.queue, messages.BackendPicked{Err: fmt.Errorf("asking for a backend: %w", err)})

@@ -28,6 +28,9 @@ func (s *Session) record(a dialogue.RecordTransfer) {
 		Bytes: a.Bytes, Path: a.Path, Type: messages.Binary, Direction: direction(a.Verb),
 		Mode: accessMode(a.User), User: a.User, Service: messages.FTP, Complete: a.Complete,
 	}
+	if a.TLS {
+		m.Service = messages.FTPS
+	}
 	if a.Type == 'A' {
 		m.Type = messages.ASCII
 	}
@@ -53,9 +56,13 @@ func accessMode(user string) messages.AccessMode {
 	return messages.RealUser
 }
 
-// note writes one line of the dialogue to the proxy log.
+// note writes one line of the dialogue to the proxy log, or to that of TLS.
 func (s *Session) note(n dialogue.Note) {
-	e := s.proxyLog([...]zerolog.Level{zerolog.DebugLevel, zerolog.InfoLevel, zerolog.WarnLevel, zerolog.ErrorLevel}[n.Level])
+	log := &s.setup.ProxyLog
+	if n.Front {
+		log = &s.setup.TLSLog
+	}
+	e := s.tag(log.WithLevel([...]zerolog.Level{zerolog.DebugLevel, zerolog.InfoLevel, zerolog.WarnLevel, zerolog.ErrorLevel}[n.Level]))
 	if e == nil {
 		return
 	}

@@ -46,8 +46,10 @@ type Session struct {
 	pickBy  time.Time // zero: no pick is due
 	logins  chan messages.LoginAnswered
 	offers  [2]*net.TCPListener // by messages.Side
-	channel *data.Channel
-	abort   context.CancelFunc // of the data channel
+	channel *data.Channel       // of the transfer under way
+	running *data.Channel       // … or of the one before, which sees its client off
+	abort   context.CancelFunc  // of running
+	secrecy secrecy
 	timer   *time.Timer
 	armed   time.Time // when the timer fires; zero: it does not
 	reason  string    // why the session ends
@@ -102,6 +104,7 @@ func (s *Session) Run(ctx context.Context) error {
 		}
 		s.handle(ctx, ev)
 	}
+	s.back.part()
 	crashed = false
 	return err
 }
@@ -144,6 +147,9 @@ func (s *Session) wait(ctx context.Context) (messages.ToSession, error) {
 		if exit.Err != nil {
 			return nil, s.childCrashed(exit)
 		}
+		if exit.Actor == supervise.Actor(s.running) {
+			s.forgetData()
+		}
 	}
 }
 
@@ -175,7 +181,7 @@ func (s *Session) open(ctx context.Context) error {
 	}
 	s.front = front
 	s.kids.Go(ctx, front) // ends when the connection is closed
-	cfg := s.setup.Dialogue
+	cfg := s.setup.dialogue()
 	cfg.Client, cfg.Local = s.client, s.local
 	now := time.Now()
 	s.mind = dialogue.New(cfg, now)
@@ -191,14 +197,28 @@ func (s *Session) open(ctx context.Context) error {
 //
 //go:noinline
 func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
-	if c, ok := ev.(messages.BackendConnected); ok {
-		s.back.take(c, s.setup.Services)
-	}
+	s.adopt(ev)
 	s.step(ctx, ev)
 	if _, ok := ev.(messages.TransferFinished); ok {
-		s.forgetData()
+		s.channel = nil
 	}
 	s.follow(ctx)
+}
+
+// adopt takes over the connections that come with events.
+func (s *Session) adopt(ev messages.ToSession) {
+	switch ev := ev.(type) {
+	case messages.BackendConnected:
+		s.back.take(ev, s.setup.Services)
+	case messages.BackendSecured:
+		s.back.secured(ev, s.setup.Services)
+	case messages.FrontendSecured:
+		s.secrecy.handshake, s.secrecy.vars = false, ev.TLS.Vars
+		s.writer = newLineWriter(ev.Conn, s.setup.Services)
+	case messages.FrontendInsecure:
+		s.secrecy.handshake = false
+		s.writer = newLineWriter(s.conn, s.setup.Services) // whose deadlines may have passed
+	}
 }
 
 // step looks at the clock once for all that one event leads to.
@@ -243,10 +263,15 @@ func (s *Session) timeReached() messages.ToSession {
 }
 
 // goodbye tells the client 421 outside of the dialogue. Nobody has time left
-// to wait for a client that does not listen.
+// to wait for a client that does not listen, and none can hear in the midst of a
+// handshake.
 func (s *Session) goodbye(text string) {
+	if s.secrecy.handshake {
+		return
+	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(farewellTime))
-	_, _ = s.conn.Write(ftp.Closing(text).Append(nil)) // a client that is gone need not know
+	_, err := s.writer.conn.Write(ftp.Closing(text).Append(nil)) // a client that is gone need not know
+	s.writer.failed = err != nil
 }
 
 // HangUp makes a write to the client that is under way fail soon. It is for the

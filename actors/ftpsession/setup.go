@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/actors/data"
 	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
+	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/runtime/readiness"
@@ -51,8 +52,18 @@ type Setup struct {
 	Server   string // ServerName, for logs
 	Pool     messages.PoolID
 	// Dialogue is the template of each session's; Client and Local are filled
-	// in from the connection.
+	// in from the connection, TLS.Enabled from TLS below.
 	Dialogue dialogue.Config
+
+	TLS        *stage.Server // towards clients; nil: TLSEngine off
+	BackendTLS *stage.Client // nil: ProxyTLSEngine off
+	// LaxClose and BackendLaxClose take a data connection that ends without
+	// close_notify for whole.
+	LaxClose, BackendLaxClose bool
+	// Names finds the server of the same address and port that has a name (HOST,
+	// SNI), in lower case; nil, or a nil answer: none. It is called from several
+	// goroutines and must not block.
+	Names func(name string) *Setup
 
 	PassivePorts   data.Ports
 	Source         netip.Addr    // ProxySourceAddress
@@ -62,6 +73,17 @@ type Setup struct {
 	TransferLog string         // path; empty: none
 	Log         zerolog.Logger // SystemLog, or the server's own
 	ProxyLog    zerolog.Logger
+	TLSLog      zerolog.Logger
+}
+
+// dialogue is the template, without what there are no means for.
+func (u *Setup) dialogue() dialogue.Config {
+	cfg := u.Dialogue
+	cfg.TLS.Enabled = u.TLS != nil
+	if u.BackendTLS == nil {
+		cfg.BackendTLS = dialogue.NoTLS
+	}
+	return cfg
 }
 
 // inboxSize is enough for one message of each child.

@@ -9,7 +9,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sluice-gateway/sluice/actors/backend"
+	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/backendurl"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
@@ -23,6 +26,8 @@ type lineWriter struct {
 	share *Services
 	until time.Time // the write deadline that is set
 	now   time.Time // of the event that is being answered; zero: look at the clock
+
+	failed bool // a write did: what TLS would write after it is of no use
 }
 
 func newLineWriter(conn net.Conn, share *Services) lineWriter {
@@ -95,7 +100,15 @@ func (w *lineWriter) write(b []byte) error {
 		return w.tcp.Write(b)
 	}
 	_, err := w.conn.Write(b)
+	w.failed = w.failed || err != nil
 	return err
+}
+
+// part says the proper end of TLS, if that is what is written to.
+func (w *lineWriter) part() {
+	if c, ok := w.conn.(*stage.Conn); ok && !w.failed {
+		_ = c.CloseNotify() // a peer that is gone need not know
+	}
 }
 
 // refresh keeps a write deadline ahead of now. Moving it costs a lock, so it is
@@ -119,6 +132,10 @@ type link struct {
 	writer  lineWriter
 	local   netip.AddrPort
 	remote  netip.AddrPort
+
+	actor *backend.Link
+	url   backendurl.URL
+	visit *stage.Visit // nil: no handshake was wanted yet
 }
 
 func (l *link) take(ev messages.BackendConnected, share *Services) {
@@ -129,12 +146,21 @@ func (l *link) take(ev messages.BackendConnected, share *Services) {
 	l.local, l.remote = ev.Local, ev.Remote
 }
 
+func (l *link) secured(ev messages.BackendSecured, share *Services) {
+	if ev.Attempt == l.attempt {
+		l.writer = newLineWriter(ev.Conn, share)
+	}
+}
+
+// part says goodbye to a backend in TLS.
+func (l *link) part() { l.writer.part() }
+
 // drop ends the link's actor, which closes the connection.
 func (l *link) drop() {
 	if l.cancel != nil {
 		l.cancel()
 	}
-	l.writer = lineWriter{}
+	l.writer, l.visit = lineWriter{}, nil
 }
 
 // closeClient closes the client's connection. Input that was never read would
@@ -142,6 +168,10 @@ func (l *link) drop() {
 // away first, for a moment.
 func (s *Session) closeClient() {
 	defer s.conn.Close()
+	if s.secrecy.handshake { // nothing was said that could be lost
+		return
+	}
+	s.writer.part()
 	raw, err := s.conn.SyscallConn()
 	if err != nil {
 		return
