@@ -36,10 +36,11 @@ var errHelped = errors.New("help was given")
 
 const introduction = `Measures the gateway beside its peers: the same load and the same backend for each, in turn, in one run.
 
-  go run ./bench                             everything, about a quarter of an hour
-  go run ./bench -quick                      a try of half a minute; its figures say little
+  go run ./bench                             everything, about half an hour
+  go run ./bench -quick                      a try of a minute; its figures say little
   go run ./bench -only retr,pwd-16 -rounds 3
   go run ./bench -targets sluice,haproxy -only retr-8
+  go run ./bench -only tls-                  FTPS alone
   go run ./bench -check                      exit 1 when the project misses one of its goals
 
 Figures depend on the machine and its mood; compare ratios within one run, never figures of two.
@@ -137,7 +138,7 @@ func usage(f *flag.FlagSet, w io.Writer) {
 	f.PrintDefaults()
 	var points strings.Builder
 	for _, p := range scenario.All() {
-		fmt.Fprintf(&points, "  %-11s %s\n", p.Name, p.Title)
+		fmt.Fprintf(&points, "  %-17s %s\n", p.Name, p.Title)
 	}
 	say(w, ending, points.String(), strings.Join(target.Names(), ", "))
 }

@@ -8,6 +8,7 @@
 //	cell      one measurement, in a process and a network of its own
 //	scenario  the points: which load, which metrics
 //	load      the clients            backend   the server behind every target
+//	seal      TLS for these two      certs     the certificates of all
 //	target    starts the gateways    peers     finds them on this machine
 //	measure   names and arithmetic   report    table, JSON, goals
 package main
@@ -20,12 +21,16 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"github.com/sluice-gateway/sluice/bench/backend"
 	"github.com/sluice-gateway/sluice/bench/campaign"
 	"github.com/sluice-gateway/sluice/bench/cell"
+	"github.com/sluice-gateway/sluice/bench/certs"
 	"github.com/sluice-gateway/sluice/bench/report"
+	"github.com/sluice-gateway/sluice/bench/scenario"
+	"github.com/sluice-gateway/sluice/bench/seal"
 	"github.com/sluice-gateway/sluice/bench/target"
 )
 
@@ -52,11 +57,15 @@ func main() {
 // dispatch runs the program in the part that its arguments give it.
 func dispatch(ctx context.Context, args []string, out, errs io.Writer) int {
 	var err error
-	switch {
-	case len(args) == 1 && args[0] == asCell:
+	switch part(args) {
+	case asCell:
 		err = cell.Main(ctx, os.Stdin, os.Stdout)
-	case len(args) == 1 && args[0] == asBackend:
-		err = backend.Main(ctx, os.Stdin, os.Stdout, max(1, runtime.NumCPU()/4))
+	case asBackend:
+		var own certs.Files
+		if len(args) > 1 {
+			own = certs.Files{Cert: args[1], Key: args[2]}
+		}
+		err = backend.Main(ctx, os.Stdin, os.Stdout, max(1, runtime.NumCPU()/4), own)
 	default:
 		return run(ctx, args, out, errs)
 	}
@@ -65,6 +74,16 @@ func dispatch(ctx context.Context, args []string, out, errs io.Writer) int {
 		return exitFailed
 	}
 	return exitFine
+}
+
+// part tells which part the arguments give the program besides its face: a cell, a backend, or a
+// backend with the two files of a certificate; "" for none.
+func part(args []string) string {
+	switch {
+	case len(args) == 1 && (args[0] == asCell || args[0] == asBackend), len(args) == 3 && args[0] == asBackend:
+		return args[0]
+	}
+	return ""
 }
 
 // run is the face: it measures what the flags ask for and reports.
@@ -85,6 +104,10 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	defer func() { _ = os.RemoveAll(dir) }() // the system clears its folder for such things
 	plan := o.plan(errs)
 	plan.Targets = locate(ctx, o, dir, errs)
+	if plan.Papers, err = papers(o, dir); err != nil {
+		say(errs, "bench: make certificates: %v\n", err)
+		return exitFailed
+	}
 	results, err := campaign.Run(ctx, plan)
 	code := exitFine
 	if err != nil {
@@ -96,6 +119,18 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		code = exitFailed
 	}
 	return max(code, verdict(results, o))
+}
+
+// papers makes the certificates if a point wants some. Gateways that gave up root's rights must reach
+// the authority's, so others may pass through the folder.
+func papers(o options, dir string) (seal.Papers, error) {
+	if !slices.ContainsFunc(o.points, func(p scenario.Point) bool { return p.Legs.Client }) {
+		return seal.Papers{}, nil
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return seal.Papers{}, err
+	}
+	return seal.NewPapers(dir)
 }
 
 // say writes to a person; whoever cannot be reached is not told that either.

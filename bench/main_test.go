@@ -21,7 +21,7 @@ import (
 
 // TestMain lets the test binary play the parts that the bench starts itself in.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && (os.Args[1] == asCell || os.Args[1] == asBackend) {
+	if part(os.Args[1:]) != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		code := dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr)
 		stop()
@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 
 // TestSmoke measures every point on the backend itself, as small as can be.
 func TestSmoke(t *testing.T) {
-	ids := []string{"login_1", "login_64", "pwd_1_p50", "pwd_1_p99", "pwd_16", "retr_1", "retr_8", "stor_1", "stor_8", "small_retr", "small_stor", "long_level"}
+	ids := []string{"login_1", "login_64", "pwd_1_p50", "pwd_1_p99", "pwd_16", "retr_1", "retr_8", "stor_1", "stor_8", "small_retr", "small_stor", "long_level",
+		"tls_retr_1", "tls_retr_8", "tls_stor_1", "tls_stor_8", "tls_login_64"}
 	smoke(t, ids)
 }
 

@@ -11,10 +11,12 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sluice-gateway/sluice/bench/certs"
 	"github.com/sluice-gateway/sluice/bench/reactor"
 )
 
@@ -27,12 +29,24 @@ const stopTimeout = 5 * time.Second
 // errParentGone ends a backend whose parent let go of it; it is the usual end.
 var errParentGone = errors.New("the parent process let go")
 
+// garbage is how far the heap may grow over what is in use, in percent: a TLS handshake leaves many
+// kilobytes behind, and collecting them is not what is measured.
+const garbage = 800
+
 // Main is the life of a backend process: it writes its Addresses as one line of JSON to out and serves
-// until in ends, which it does at the latest with the parent, or ctx does.
-func Main(ctx context.Context, in *os.File, out io.Writer, workers int) error {
+// until in ends, which it does at the latest with the parent, or ctx does. With the files of a
+// certificate it speaks TLS too.
+func Main(ctx context.Context, in *os.File, out io.Writer, workers int, own certs.Files) error {
+	debug.SetGCPercent(garbage)
 	server, err := Listen(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 	if err != nil {
 		return err
+	}
+	if own.Cert != "" {
+		if err := server.Secure(own); err != nil {
+			server.close()
+			return err
+		}
 	}
 	if err := json.NewEncoder(out).Encode(server.Addresses); err != nil {
 		server.close()

@@ -8,6 +8,8 @@
 // A second port speaks no FTP but raw streams, for peers that can relay bytes but not FTP's data
 // connections: a line "RETR <name>" is answered by that many bytes and the end of the stream, a line
 // "STOR" and bytes up to the end of the stream by "226 <count>".
+//
+// With a certificate, a third port speaks FTP over explicit TLS.
 package backend
 
 import (
@@ -32,6 +34,7 @@ const backlog = 4096
 type Addresses struct {
 	Control netip.AddrPort `json:"control"`
 	Raw     netip.AddrPort `json:"raw"`
+	Secure  netip.AddrPort `json:"secure"` // explicit TLS; not valid without a certificate
 }
 
 // Server is an open backend that does not serve yet.
@@ -39,6 +42,7 @@ type Server struct {
 	Addresses
 	control, raw int // listeners
 	source       *bulk.Source
+	tls          *secure // nil without a certificate
 }
 
 // Listen opens a backend on free ports of host (IPv4).
@@ -72,6 +76,9 @@ func (s *Server) Serve(ctx context.Context, workers int) error {
 		}
 		group.Go(func() error { return w.serve(running) })
 	}
+	if s.tls != nil {
+		group.Go(func() error { return s.tls.serve(running) })
+	}
 	err := group.Wait()
 	if ctx.Err() != nil {
 		return nil
@@ -82,6 +89,9 @@ func (s *Server) Serve(ctx context.Context, workers int) error {
 func (s *Server) close() {
 	wire.Close(&s.control)
 	wire.Close(&s.raw)
+	if s.tls != nil {
+		s.tls.close()
+	}
 	if s.source != nil {
 		s.source.Close()
 		s.source = nil

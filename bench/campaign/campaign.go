@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-gateway/sluice/bench/measure"
 	"github.com/sluice-gateway/sluice/bench/report"
 	"github.com/sluice-gateway/sluice/bench/scenario"
+	"github.com/sluice-gateway/sluice/bench/seal"
 	"github.com/sluice-gateway/sluice/bench/target"
 )
 
@@ -31,6 +32,7 @@ type Plan struct {
 	Chatty   bool
 	Cell     []string // arguments that make this program a cell
 	Backend  []string // arguments that make this program a backend
+	Papers   seal.Papers
 	Progress io.Writer
 }
 
@@ -84,10 +86,10 @@ func (p Plan) rounds(ctx context.Context, r *report.Results) error {
 }
 
 func (p Plan) measure(ctx context.Context, r *report.Results, round int, point scenario.Point, t target.Spec) error {
-	p.tell("round %d of %d   %-10s  %-9s  ", round+1, p.Rounds, point.Name, t.Name)
+	p.tell("round %d of %d   %-16s  %-9s  ", round+1, p.Rounds, point.Name, t.Name)
 	bounded, stop := context.WithTimeout(ctx, limit)
 	defer stop()
-	job := cell.Job{Point: point.Name, Target: t, Scale: p.Scale, Isolated: p.Isolated, Backend: p.Backend, Chatty: p.Chatty}
+	job := cell.Job{Point: point.Name, Target: t, Scale: p.Scale, Isolated: p.Isolated, Backend: p.Backend, Papers: p.Papers, Chatty: p.Chatty}
 	samples, err := cell.Run(bounded, job, p.Cell...)
 	if ctx.Err() != nil {
 		p.tell("stopped\n")

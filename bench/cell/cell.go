@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/sluice-gateway/sluice/bench/measure"
 	"github.com/sluice-gateway/sluice/bench/reactor"
 	"github.com/sluice-gateway/sluice/bench/scenario"
+	"github.com/sluice-gateway/sluice/bench/seal"
 	"github.com/sluice-gateway/sluice/bench/target"
 )
 
@@ -32,6 +34,7 @@ type Job struct {
 	Scale    scenario.Scale `json:"scale"`
 	Isolated bool           `json:"isolated"` // in namespaces of its own
 	Backend  []string       `json:"backend"`  // arguments that make this program a backend
+	Papers   seal.Papers    `json:"papers"`   // certificates of a point that speaks TLS
 	Chatty   bool           `json:"chatty"`   // name the gateway's process
 }
 
@@ -141,12 +144,17 @@ func do(ctx context.Context, job Job) (samples []measure.Sample, err error) {
 		return nil, fmt.Errorf("make a folder for the target: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	files, err := backend.Start(ctx, job.Backend...)
+	point := points[0]
+	args := job.Backend
+	if point.Legs.Backend { // only then: a backend with a port for TLS weighs more
+		args = append(slices.Clone(args), job.Papers.Backend.Cert, job.Papers.Backend.Key)
+	}
+	files, err := backend.Start(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, files.Stop()) }()
-	gateway, err := target.Open(ctx, job.Target, files.Addresses, dir)
+	gateway, err := target.Open(ctx, job.Target, target.Setting{Backend: files.Addresses, Legs: point.Legs, Papers: job.Papers, Dir: dir})
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +162,7 @@ func do(ctx context.Context, job Job) (samples []measure.Sample, err error) {
 	if job.Chatty && gateway.PID != 0 {
 		fmt.Fprintf(os.Stderr, "\n  %s is process %d, with its files in %s\n", job.Target.Name, gateway.PID, dir)
 	}
-	return points[0].Run(ctx, gateway, job.Scale)
+	return point.Run(ctx, gateway, job.Scale)
 }
 
 // liftLimits lets this process and its children open as many files as the system allows.

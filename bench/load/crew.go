@@ -7,6 +7,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"time"
@@ -21,6 +22,7 @@ import (
 type Job struct {
 	Control netip.AddrPort // where FTP is spoken
 	Raw     netip.AddrPort // where raw streams are relayed; only RawStreams asks for it
+	TLS     *tls.Config    // of clients that speak TLS; only the jobs called Secure… ask for it
 	Clients int            // sessions or streams at once
 	Loops   int            // threads to spread them over; 0 means 1
 	Span    time.Duration  // how long to count
@@ -62,20 +64,28 @@ type hire func(loop *reactor.Loop, clients int) crew
 // run leads the crews of a job through their stretches, all together from one to the next.
 func run(ctx context.Context, job Job, hire hire) (Tally, error) {
 	crews, err := hireAll(job, hire)
-	defer func() {
-		for _, c := range crews {
-			c.close()
-		}
-	}()
 	if err != nil {
+		dismiss(crews)
 		return Tally{}, err
 	}
+	return lead(ctx, job, crews)
+}
+
+func dismiss(crews []crew) {
+	for _, c := range crews {
+		c.close()
+	}
+}
+
+// lead is run with the crews at hand, which it closes.
+func lead(ctx context.Context, job Job, crews []crew) (Tally, error) {
+	defer dismiss(crews)
 	if err := each(ctx, crews, crew.prepare); err != nil {
 		return Tally{}, fmt.Errorf("make the clients ready: %w", err)
 	}
 	call(job.Begin)
 	start := time.Now()
-	err = each(ctx, crews, func(c crew, ctx context.Context) error { return c.measure(ctx, start.Add(job.Span)) })
+	err := each(ctx, crews, func(c crew, ctx context.Context) error { return c.measure(ctx, start.Add(job.Span)) })
 	total := Tally{Elapsed: time.Since(start)}
 	call(job.End)
 	if err != nil {

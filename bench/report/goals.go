@@ -25,11 +25,30 @@ func Goals() []Goal {
 	for _, metric := range []string{"retr_1", "retr_8", "stor_1", "stor_8"} {
 		goals = append(goals, Goal{metric, "haproxy", 0.9}, Goal{metric, "mod_proxy", 1.5})
 	}
-	return append(goals,
+	goals = append(goals,
 		Goal{Metric: "long_level", Bound: 0.9},
 		Goal{Metric: "long_slowest", Bound: 0.5}, // wide enough for a machine's moods, too narrow for a stall
 		Goal{Metric: "idle", Bound: 32},
 	)
+	return append(goals, tlsGoals()...)
+}
+
+// tlsGoals are the promises for FTPS. One stream is further ahead of the peer than many are, since the
+// peer has one process for each session and we have two threads for each stream.
+func tlsGoals() []Goal {
+	var goals []Goal
+	for _, side := range []struct {
+		prefix string
+		cost   float64 // CPU seconds for each GiB
+	}{{"tls_", 2.8}, {"tls_plain_", 1.7}} {
+		for _, verb := range []string{"retr", "stor"} {
+			one, eight := side.prefix+verb+"_1", side.prefix+verb+"_8"
+			goals = append(goals,
+				Goal{one, "mod_proxy", 1.6}, Goal{Metric: one + "_cpu", Bound: side.cost},
+				Goal{eight, "mod_proxy", 1.25}, Goal{Metric: eight + "_cpu", Bound: side.cost})
+		}
+	}
+	return append(goals, Goal{"tls_login_64", "mod_proxy", 4}, Goal{Metric: "tls_idle", Bound: 64})
 }
 
 // State is how a goal stands.

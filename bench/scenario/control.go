@@ -67,31 +67,36 @@ func pwdRate(clients int) Point {
 	}
 }
 
-// idle weighs the gateway before and after so many clients have logged in. What the kernel keeps for
-// their sockets is not part of it.
+// idle is the gateway's memory for sessions that do nothing.
 func idle() Point {
 	return Point{
 		Name:   "idle",
 		Title:  "sessions log in and rest; the gateway's memory for each",
 		Rounds: 3,
 		run: func(ctx context.Context, s site) ([]measure.Sample, error) {
-			if s.gateway.PID == 0 {
-				return nil, nil
-			}
-			before, err := proctree.PSS(s.gateway.PID)
-			if err != nil {
-				return nil, err
-			}
-			var after int64
-			job := s.job(s.scale.Idle)
-			job.Span = s.scale.Settle
-			job.End = func() { after, err = proctree.PSS(s.gateway.PID) }
-			if _, failed := load.Idle(ctx, job); failed != nil || err != nil {
-				return nil, fmt.Errorf("weigh %d idle sessions: %w", s.scale.Idle, first(failed, err))
-			}
-			return []measure.Sample{{Metric: "idle", Value: float64(after-before) / 1024 / float64(s.scale.Idle)}}, nil
+			return s.weigh("idle", s.scale.Idle, func(j load.Job) (load.Tally, error) { return load.Idle(ctx, j) })
 		},
 	}
+}
+
+// weigh compares the gateway's memory before and after so many clients have logged in. What the kernel
+// keeps for their sockets is not part of it.
+func (s site) weigh(metric string, clients int, rest func(load.Job) (load.Tally, error)) ([]measure.Sample, error) {
+	if s.gateway.PID == 0 {
+		return nil, nil
+	}
+	before, err := proctree.PSS(s.gateway.PID)
+	if err != nil {
+		return nil, err
+	}
+	var after int64
+	job := s.job(clients)
+	job.Span = s.scale.Settle
+	job.End = func() { after, err = proctree.PSS(s.gateway.PID) }
+	if _, failed := rest(job); failed != nil || err != nil {
+		return nil, fmt.Errorf("weigh %d idle sessions: %w", clients, first(failed, err))
+	}
+	return []measure.Sample{{Metric: metric, Value: float64(after-before) / 1024 / float64(clients)}}, nil
 }
 
 func first(errs ...error) error {

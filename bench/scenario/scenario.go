@@ -24,16 +24,17 @@ type Scale struct {
 	Long   int64         `json:"long"`   // transfers of the long run
 	Idle   int           `json:"idle"`   // sessions that rest
 	Settle time.Duration `json:"settle"` // how long they rest before they are weighed
+	Sealed int64         `json:"sealed"` // size of files over TLS, all streams together; whole MiB for each
 }
 
 // Full is the scale of a real run, Quick that of a try.
 func Full() Scale {
-	return Scale{Span: 3 * time.Second, Loops: 1, Long: 20_000, Idle: 1000, Settle: 3 * time.Second}
+	return Scale{Span: 3 * time.Second, Loops: 1, Long: 20_000, Idle: 1000, Settle: 3 * time.Second, Sealed: 256 * mib}
 }
 
 // Quick is small enough for a test; its figures say little.
 func Quick() Scale {
-	return Scale{Span: 250 * time.Millisecond, Loops: 1, Long: 1000, Idle: 50, Settle: 100 * time.Millisecond}
+	return Scale{Span: 250 * time.Millisecond, Loops: 1, Long: 1000, Idle: 50, Settle: 100 * time.Millisecond, Sealed: 8 * mib}
 }
 
 // blocks is how many parts the long run is told in.
@@ -42,9 +43,10 @@ const blocks = 10
 // Point is one thing to measure.
 type Point struct {
 	Name   string
-	Title  string // what the load does, for the help text
-	FTP    bool   // needs FTP's data connections; raw streams will not do
-	Rounds int    // at most so many rounds, since each takes long; 0: no limit
+	Title  string      // what the load does, for the help text
+	FTP    bool        // needs FTP's data connections; raw streams will not do
+	Legs   target.Legs // where TLS is spoken
+	Rounds int         // at most so many rounds, since each takes long; 0: no limit
 	run    func(context.Context, site) ([]measure.Sample, error)
 }
 
@@ -57,16 +59,22 @@ func All() []Point {
 		throughput("stor", 1), throughput("stor", 8),
 		small("retr"), small("stor"),
 		long(), idle(),
+		tlsThroughput(both, "retr", 1), tlsThroughput(both, "retr", 8),
+		tlsThroughput(both, "stor", 1), tlsThroughput(both, "stor", 8),
+		tlsThroughput(front, "retr", 1), tlsThroughput(front, "retr", 8),
+		tlsThroughput(front, "stor", 1), tlsThroughput(front, "stor", 8),
+		tlsLogin(64), tlsIdle(),
 	}
 }
 
-// Select keeps the points that a word of the list names: whole (retr-8) or up to a dash (retr).
+// Select keeps the points that a word of the list names: whole (retr-8) or up to a dash, with it or
+// without (retr, tls-).
 func Select(points []Point, words []string) ([]Point, error) {
 	var chosen []Point
 	for _, word := range words {
 		n := len(chosen)
 		for _, p := range points {
-			if p.Name == word || strings.HasPrefix(p.Name, word+"-") {
+			if p.Name == word || strings.HasPrefix(p.Name, strings.TrimSuffix(word, "-")+"-") {
 				chosen = append(chosen, p)
 			}
 		}
@@ -79,8 +87,17 @@ func Select(points []Point, words []string) ([]Point, error) {
 	}), nil
 }
 
-// Fits reports whether a target can do what the point asks.
-func (p Point) Fits(name string) bool { return !p.FTP || name != target.HAProxy }
+// Fits reports whether a target can do what the point asks: HAProxy knows nothing of FTP, and TLS on one
+// side only is nothing without a gateway.
+func (p Point) Fits(name string) bool {
+	switch name {
+	case target.HAProxy:
+		return !p.FTP
+	case target.Direct:
+		return p.Legs.Client == p.Legs.Backend
+	}
+	return true
+}
 
 // Run measures the point on a target that is running.
 func (p Point) Run(ctx context.Context, g *target.Gateway, scale Scale) ([]measure.Sample, error) {
@@ -98,7 +115,10 @@ type site struct {
 }
 
 func (s site) job(clients int) load.Job {
-	return load.Job{Control: s.gateway.Control, Raw: s.gateway.Raw, Clients: clients, Loops: s.scale.Loops, Span: s.scale.Span}
+	return load.Job{
+		Control: s.gateway.Control, Raw: s.gateway.Raw, TLS: s.gateway.TLS,
+		Clients: clients, Loops: s.scale.Loops, Span: s.scale.Span,
+	}
 }
 
 // warm is how much shorter the uncounted stretch before a counted one is: it fills caches and lets

@@ -12,37 +12,44 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/sluice-gateway/sluice/bench/backend"
+	"github.com/sluice-gateway/sluice/bench/seal"
 )
 
 // openFTPGateway starts a gateway that reads ProFTPD's configuration language: Sluice or ProFTPD with
 // mod_proxy, with the same directives.
-func openFTPGateway(ctx context.Context, spec Spec, to backend.Addresses, dir string) (*Gateway, error) {
+func openFTPGateway(ctx context.Context, spec Spec, in Setting) (*Gateway, error) {
 	at, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
 	// ProFTPD leaves root's rights behind and must still reach its tables.
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if err := os.Chmod(in.Dir, 0o755); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "gateway.conf")
-	if err := os.WriteFile(path, []byte(ftpConfig(spec, at, to.Control, dir)), 0o644); err != nil {
+	path := filepath.Join(in.Dir, "gateway.conf")
+	if err := os.WriteFile(path, []byte(ftpConfig(spec, at, in)), 0o644); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	args := []string{"serve", "-c", path}
 	if spec.Name == ModProxy {
 		args = []string{"--nodaemon", "--quiet", "--config", path}
 	}
-	p, err := start(ctx, spec, dir, args...)
+	p, err := start(ctx, spec, in.Dir, args...)
 	if err != nil {
 		return nil, err
 	}
-	return &Gateway{Control: at, RelaysFTP: true, PID: p.cmd.Process.Pid, process: p}, nil
+	g := &Gateway{Control: at, RelaysFTP: true, PID: p.cmd.Process.Pid, process: p}
+	if in.Legs.Client {
+		if g.TLS, err = seal.ClientConfig(in.Papers.Gateway.Cert); err != nil {
+			return nil, errors.Join(err, g.Close())
+		}
+	}
+	return g, nil
 }
 
 // ftpConfig is the configuration both gateways run with; only ProFTPD needs its modules named.
-func ftpConfig(spec Spec, at, to netip.AddrPort, dir string) string {
+func ftpConfig(spec Spec, at netip.AddrPort, in Setting) string {
+	dir := in.Dir
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	if spec.Name == ModProxy {
@@ -54,6 +61,10 @@ func ftpConfig(spec Spec, at, to netip.AddrPort, dir string) string {
 		line("PidFile %s", filepath.Join(dir, "pid"))
 		line("DelayEngine off") // a table of login times, which would slow its logins down
 		line("WtmpLog off")
+		if in.Legs.Client {
+			// Its own first choice is AES-256; this is what crypto/tls chooses.
+			line("TLSCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256")
+		}
 		if os.Geteuid() == 0 {
 			line("User nobody")
 			line("Group nogroup")
@@ -69,13 +80,27 @@ func ftpConfig(spec Spec, at, to netip.AddrPort, dir string) string {
 	line("MaxInstances none")
 	line("SystemLog %s", filepath.Join(dir, "system.log"))
 	line("TransferLog none")
+	if in.Legs.Client {
+		line("<IfModule mod_tls.c>")
+		line("TLSEngine on")
+		line("TLSProtocol TLSv1.3")
+		line("TLSRSACertificateFile %s", in.Papers.Gateway.Cert)
+		line("TLSRSACertificateKeyFile %s", in.Papers.Gateway.Key)
+		line("</IfModule>")
+	}
 	line("<IfModule mod_proxy.c>")
 	line("ProxyEngine on")
 	line("ProxyRole reverse")
 	line("ProxyTables %s", filepath.Join(dir, "tables"))
 	line("ProxyLog none")
-	line("ProxyReverseServers ftp://%v", to)
-	line("ProxyTLSEngine off")
+	if in.Legs.Backend {
+		line("ProxyReverseServers ftp://%v", in.Backend.Secure)
+		line("ProxyTLSEngine on")
+		line("ProxyTLSCACertificateFile %s", in.Papers.CA)
+	} else {
+		line("ProxyReverseServers ftp://%v", in.Backend.Control)
+		line("ProxyTLSEngine off")
+	}
 	line("</IfModule>")
 	return b.String()
 }

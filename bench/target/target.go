@@ -6,11 +6,13 @@ package target
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
 
 	"github.com/sluice-gateway/sluice/bench/backend"
+	"github.com/sluice-gateway/sluice/bench/seal"
 )
 
 // The targets, by the names the report uses.
@@ -33,8 +35,20 @@ type Spec struct {
 	Missing string   `json:"missing,omitempty"` // why it cannot be measured, and what to do; empty if it can
 }
 
+// Legs says on which sides of a target TLS is spoken.
+type Legs struct{ Client, Backend bool }
+
+// Setting is what a target stands in.
+type Setting struct {
+	Backend backend.Addresses
+	Legs    Legs
+	Papers  seal.Papers // certificates; needed with any leg
+	Dir     string      // for the target's files
+}
+
 // Gateway is a running target.
 type Gateway struct {
+	TLS       *tls.Config    // of its clients; nil if they speak in clear
 	Control   netip.AddrPort // speaks FTP, or relays to what does
 	Raw       netip.AddrPort // relays raw streams; not valid if the target cannot
 	RelaysFTP bool           // carries FTP's data connections
@@ -42,8 +56,8 @@ type Gateway struct {
 	process   *process
 }
 
-// Open starts the target before the backend, with its files in dir, and waits until it greets.
-func Open(ctx context.Context, spec Spec, to backend.Addresses, dir string) (*Gateway, error) {
+// Open starts the target in its setting and waits until it greets.
+func Open(ctx context.Context, spec Spec, in Setting) (*Gateway, error) {
 	if spec.Missing != "" {
 		return nil, fmt.Errorf("start %s: %s", spec.Name, spec.Missing)
 	}
@@ -51,11 +65,11 @@ func Open(ctx context.Context, spec Spec, to backend.Addresses, dir string) (*Ga
 	var err error
 	switch spec.Name {
 	case Direct:
-		return &Gateway{Control: to.Control, Raw: to.Raw, RelaysFTP: true}, nil
+		return openDirect(in)
 	case Sluice, ModProxy:
-		g, err = openFTPGateway(ctx, spec, to, dir)
+		g, err = openFTPGateway(ctx, spec, in)
 	case HAProxy:
-		g, err = openHAProxy(ctx, spec, to, dir)
+		g, err = openHAProxy(ctx, spec, in.Backend, in.Dir)
 	default:
 		return nil, fmt.Errorf("start %s: no such target", spec.Name)
 	}
@@ -66,6 +80,18 @@ func Open(ctx context.Context, spec Spec, to backend.Addresses, dir string) (*Ga
 		return nil, errors.Join(fmt.Errorf("start %s: %w", spec.Name, err), g.Close())
 	}
 	return g, nil
+}
+
+// openDirect is no target at all: clients speak to the backend, with TLS on both legs or none.
+func openDirect(in Setting) (*Gateway, error) {
+	g := &Gateway{Control: in.Backend.Control, Raw: in.Backend.Raw, RelaysFTP: true}
+	if !in.Legs.Client {
+		return g, nil
+	}
+	g.Control = in.Backend.Secure
+	var err error
+	g.TLS, err = seal.ClientConfig(in.Papers.Backend.Cert)
+	return g, err
 }
 
 // Close stops the target and everything it started.

@@ -15,7 +15,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-gateway/sluice/bench/backend"
+	"github.com/sluice-gateway/sluice/bench/certs"
 	"github.com/sluice-gateway/sluice/bench/load"
+	"github.com/sluice-gateway/sluice/bench/seal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,7 +51,7 @@ func TestTargets(t *testing.T) {
 				t.Skip(spec.Missing)
 			}
 			to := serve(t)
-			g, err := Open(t.Context(), spec, to, t.TempDir())
+			g, err := Open(t.Context(), spec, Setting{Backend: to, Dir: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +83,9 @@ func TestAProgramThatEndsTellsWhy(t *testing.T) {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\necho the moon is wrong\nexit 7\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(t.Context(), Spec{Name: Sluice, Program: path}, backend.Addresses{Control: netip.MustParseAddrPort("127.0.0.1:1")}, t.TempDir())
+	_, err := Open(t.Context(), Spec{Name: Sluice, Program: path}, Setting{
+		Backend: backend.Addresses{Control: netip.MustParseAddrPort("127.0.0.1:1")}, Dir: t.TempDir(),
+	})
 	if err == nil || !strings.Contains(err.Error(), "the moon is wrong") || !strings.Contains(err.Error(), "exit status 7") {
 		t.Errorf("error %v", err)
 	}
@@ -94,22 +98,35 @@ func TestWhatIsMissingIsNotStarted(t *testing.T) {
 		if spec.Missing == "" {
 			t.Fatalf("%s is said to be here: %+v", name, spec)
 		}
-		if _, err := Open(t.Context(), spec, backend.Addresses{}, t.TempDir()); err == nil || !strings.Contains(err.Error(), spec.Missing) {
+		if _, err := Open(t.Context(), spec, Setting{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), spec.Missing) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
 }
 
 func TestBothGatewaysReadTheSameDirectives(t *testing.T) {
-	at, to := netip.MustParseAddrPort("127.0.0.1:2121"), netip.MustParseAddrPort("127.0.0.1:3131")
-	ours := ftpConfig(Spec{Name: Sluice}, at, to, "/d")
-	theirs := ftpConfig(Spec{Name: ModProxy, Modules: "/m"}, at, to, "/d")
-	if !strings.HasSuffix(theirs, ours) {
-		t.Errorf("ours is not the end of theirs:\n%s\n---\n%s", ours, theirs)
+	at := netip.MustParseAddrPort("127.0.0.1:2121")
+	in := Setting{
+		Dir:     "/d",
+		Backend: backend.Addresses{Control: netip.MustParseAddrPort("127.0.0.1:3131"), Secure: netip.MustParseAddrPort("127.0.0.1:4141")},
+		Papers:  seal.Papers{CA: "/ca", Gateway: certs.Files{Cert: "/cert", Key: "/key"}},
 	}
-	for _, line := range []string{"Port 2121", "ProxyReverseServers ftp://127.0.0.1:3131", "ProxyTables /d/tables", "MaxInstances none"} {
-		if !strings.Contains(ours, line+"\n") {
-			t.Errorf("no line %q in\n%s", line, ours)
+	cases := map[Legs][]string{
+		{}:                            {"Port 2121", "ProxyReverseServers ftp://127.0.0.1:3131", "ProxyTables /d/tables", "MaxInstances none", "ProxyTLSEngine off"},
+		{Client: true}:                {"TLSEngine on", "TLSRSACertificateFile /cert", "ProxyReverseServers ftp://127.0.0.1:3131", "ProxyTLSEngine off"},
+		{Client: true, Backend: true}: {"TLSEngine on", "ProxyReverseServers ftp://127.0.0.1:4141", "ProxyTLSEngine on", "ProxyTLSCACertificateFile /ca"},
+	}
+	for legs, want := range cases {
+		in.Legs = legs
+		ours := ftpConfig(Spec{Name: Sluice}, at, in)
+		theirs := ftpConfig(Spec{Name: ModProxy, Modules: "/m"}, at, in)
+		if !strings.HasSuffix(theirs, ours) {
+			t.Errorf("ours is not the end of theirs:\n%s\n---\n%s", ours, theirs)
+		}
+		for _, line := range want {
+			if !strings.Contains(ours, line+"\n") {
+				t.Errorf("no line %q in\n%s", line, ours)
+			}
 		}
 	}
 }
