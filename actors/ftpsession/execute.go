@@ -113,7 +113,7 @@ func (s *Session) askLogin(ctx context.Context, a dialogue.AskLogin) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.setup.Services.waits().pick)
 	defer cancel()
-	err := s.setup.Services.Reception.Send(ctx, messages.AskLogin{Session: s.id, User: a.User, Reply: s.logins})
+	err := s.setup.Services.Reception.Send(ctx, messages.AskLogin{Session: s.id, User: a.User, Server: s.setup.Door, Reply: s.logins})
 	if err != nil {
 		s.queue = append(s.queue, messages.LoginAnswered{Refusal: "Login incorrect."})
 	}

@@ -50,6 +50,7 @@ func (s *Services) waits() waits {
 type Setup struct {
 	Services *Services
 	Server   string // ServerName, for logs
+	Door     string // the server's stable name, for counting its logins
 	Pool     messages.PoolID
 	// Dialogue is the template of each session's; Client and Local are filled
 	// in from the connection, TLS.Enabled from TLS below.
