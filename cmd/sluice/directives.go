@@ -52,7 +52,7 @@ func completeDirective(_ *cobra.Command, _ []string, start string) ([]string, co
 }
 
 // listDirectives prints one line per directive. A mark tells those without
-// effect: "." not yet, "-" never.
+// effect: "." not yet, "-" never, "!" never and an error.
 func listDirectives(p *printer, all bool) {
 	theme, ignored := "", 0
 	for _, d := range config.All() {
@@ -69,7 +69,7 @@ func listDirectives(p *printer, all bool) {
 		}
 		p.line("  %s %-34s %s", marks[d.Effect], d.Name, d.Syntax)
 	}
-	p.line("\n  . accepted, no effect in this version   - ignored")
+	p.line("\n  . accepted, no effect in this version   - ignored   ! refused")
 	if ignored > 0 {
 		p.line("%d more names are accepted and ignored; -a lists them. sluice directives NAME explains one.", ignored)
 	}
@@ -77,6 +77,7 @@ func listDirectives(p *printer, all bool) {
 
 var marks = map[config.Effect]string{
 	config.EffectActive: " ", config.EffectNotYet: ".", config.EffectIgnored: "-",
+	config.EffectRefused: "!",
 }
 
 func explainDirective(p *printer, name string) error {

@@ -15,4 +15,16 @@ var active = []string{
 	"ProxyDataTransferPolicy", "ProxyEngine", "ProxyLog", "ProxyOptions", "ProxyRetryCount",
 	"ProxyReverseConnectPolicy", "ProxyReverseServers", "ProxyRole", "ProxySourceAddress", "ProxyTables",
 	"ProxyTimeoutConnect", "ProxyTimeoutLinger",
+
+	"TLSCACertificateFile", "TLSCACertificatePath", "TLSCARevocationFile", "TLSCARevocationPath",
+	"TLSCertificateChainFile", "TLSCipherSuite", "TLSECCertificateFile", "TLSECCertificateKeyFile", "TLSECDHCurve",
+	"TLSEngine", "TLSLog", "TLSNextProtocol", "TLSOptions", "TLSProtocol", "TLSRSACertificateFile",
+	"TLSRSACertificateKeyFile", "TLSRequired", "TLSServerCipherPreference", "TLSSessionCache",
+	"TLSSessionTicketKeys", "TLSSessionTickets", "TLSTimeoutHandshake", "TLSVerifyClient", "TLSVerifyDepth",
+	"TLSVerifyOrder",
+
+	"ProxyTLSCACertificateFile", "ProxyTLSCACertificatePath", "ProxyTLSCARevocationFile",
+	"ProxyTLSCARevocationPath", "ProxyTLSCertificateFile", "ProxyTLSCertificateKeyFile", "ProxyTLSCipherSuite",
+	"ProxyTLSEngine", "ProxyTLSOptions", "ProxyTLSProtocol", "ProxyTLSTimeoutHandshake",
+	"ProxyTLSTransferProtectionPolicy", "ProxyTLSVerifyServer",
 }

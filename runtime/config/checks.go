@@ -29,6 +29,7 @@ func (l *loader) checkSettings(s *Server, r resolved) {
 	}
 	l.checkSources(r)
 	l.checkFrontTLS(r)
+	l.checkBackendTLS(r)
 	l.checkFrontSSH(r)
 	if at, ok := r.origin["RewriteCondition"]; ok && len(r.Rewrite.pending) > 0 {
 		l.report(Warning, at, "RewriteCondition", "the last condition is followed by no RewriteRule and has no effect")
@@ -136,20 +137,6 @@ func (l *loader) checkURL(r resolved, source ServerSource, u backendurl.URL) {
 	}
 }
 
-func (l *loader) checkFrontTLS(r resolved) {
-	t := r.TLS
-	if !t.Engine {
-		return
-	}
-	if t.RSACertFile == "" && t.ECCertFile == "" && t.DSACertFile == "" && t.PKCS12File == "" && t.PSKFile == "" {
-		l.report(Error, r.at("TLSEngine"), "TLSEngine", "no certificate: name one with TLSRSACertificateFile or TLSECCertificateFile")
-	}
-	if t.VerifyClient == VerifyClientOn && t.CAFile == "" && t.CAPath == "" {
-		l.report(Warning, r.at("TLSVerifyClient"), "TLSVerifyClient",
-			"without TLSCACertificateFile or TLSCACertificatePath no client's certificate can be verified")
-	}
-}
-
 func (l *loader) checkFrontSSH(r resolved) {
 	if !r.SSH.Engine {
 		return
@@ -189,6 +176,7 @@ func (l *loader) checkServers(c *Config) {
 		} else if s.IsDefault {
 			fallback = s
 		}
+		l.checkClientNames(c, s)
 		for _, addr := range s.Addresses {
 			l.checkAddress(taken, s, netip.AddrPortFrom(addr, s.Port))
 		}

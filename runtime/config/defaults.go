@@ -7,6 +7,11 @@ import (
 
 // What absent directives mean. Everything not named here is off, empty or 0.
 
+// backendCiphers is the peer's default. It has suites without forward secrecy,
+// which old backends need. Towards clients crypto/tls's own, stricter choice is
+// the default.
+const backendCiphers = "DEFAULT:!ADH:!EXPORT:!DES"
+
 func defaultProcess() Process {
 	return Process{UseIPv6: true, UseReverseDNS: true, TCPBacklog: 128}
 }
@@ -21,6 +26,7 @@ func defaultSettings() *Settings {
 		BackendTLS: BackendTLS{
 			VerifyServer:     true,
 			Protocols:        AllTLSVersions,
+			Ciphers:          backendCiphers,
 			TimeoutHandshake: 30 * time.Second,
 		},
 		BackendSSH: BackendSSH{Algorithms: defaultAlgorithms()},

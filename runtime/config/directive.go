@@ -17,7 +17,7 @@ type Directive struct {
 	Unit     string // of numbers, where the syntax does not say it
 	Text     string // reference, for people
 	Effect   Effect
-	Reason   string // why it is ignored, for EffectIgnored
+	Reason   string // why, for EffectIgnored and EffectRefused
 
 	many  bool // every occurrence counts, not only the first
 	last  bool // with many: a later line overrides an earlier one of the same place
@@ -71,6 +71,7 @@ const (
 	EffectNotYet  Effect = iota // read and checked; nothing acts on it yet
 	EffectActive                // the gateway acts on it
 	EffectIgnored               // accepted so that a file loads; never acted on
+	EffectRefused               // an error: what it asks for cannot be had, and must not be missed silently
 )
 
 // String says it in words.
@@ -80,6 +81,8 @@ func (e Effect) String() string {
 		return "in effect"
 	case EffectIgnored:
 		return "ignored"
+	case EffectRefused:
+		return "refused"
 	default:
 		return "accepted, no effect in this version"
 	}
@@ -100,7 +103,7 @@ func buildTable() map[string]*Directive {
 			if row.Module == "" {
 				row.Module = modules[key].module
 			}
-			if row.Effect != EffectIgnored && slices.Contains(active, row.Name) {
+			if row.Effect == EffectNotYet && slices.Contains(active, row.Name) {
 				row.Effect = EffectActive
 			}
 			t[key] = &row

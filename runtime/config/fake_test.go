@@ -58,16 +58,15 @@ func (plainDir) Mode() fs.FileMode { return fs.ModeDir | 0o755 }
 // world is what the examples refer to.
 func world() memFS {
 	m := newMemFS(map[string]string{
-		"/pem":           "cert",
-		"/certs/ca.pem":  "ca",
+		"/pem":           credentials().cert,
+		"/certs/ca.pem":  credentials().cert,
 		"/backends.json": `["ftp://j1:21", "ftps://j2"]`,
 		"/etc/group":     "g:x:1:",
 		"/bin/askpass":   "#!",
 	})
-	m.put("/key", "key", 0o600)
-	m.put("/openkey", "key", 0o640)
+	m.put("/key", credentials().key, 0o600)
+	m.put("/openkey", credentials().key, 0o640)
 	m.put("/etc/passwd", "u:x:1:1::/:/bin/sh", 0o640)
-	m.put("/psk", strings.Repeat("ab", 16), 0o600)
 	return m
 }
 

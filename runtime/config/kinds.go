@@ -146,6 +146,11 @@ type option[T target] struct {
 // options reads switches that accumulate over all lines. Names are
 // case-sensitive, as the peer has them.
 func options[T target](gist string, known []option[T]) parser {
+	return someOptions(gist, known, nil)
+}
+
+// someOptions is options, of which some are without effect, for the reasons in inert.
+func someOptions[T target](gist string, known []option[T], inert map[string]string) parser {
 	return func(c *call) effect {
 		if !c.need(1) {
 			return effect{}
@@ -156,6 +161,9 @@ func options[T target](gist string, known []option[T]) parser {
 			if i < 0 {
 				c.errorf(a.Pos, gist+": %s", a.Text, expectedOption(a.Text, known))
 				continue
+			}
+			if why, is := inert[a.Text]; is {
+				c.warnf(a.Pos, "%s has no effect: %s", a.Text, why)
 			}
 			on = append(on, known[i].field)
 		}

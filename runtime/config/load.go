@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sluice-gateway/sluice/protocols/conf"
 )
@@ -14,6 +15,7 @@ type Options struct {
 	Defines []string                         // -D names for <IfDefine>
 	Getenv  func(name string) (string, bool) // for %{env:NAME}; nil = every name is unset
 	Files   Files                            // nil = the operating system's files
+	Now     time.Time                        // for certificates' dates; zero = the clock's
 }
 
 // PeerVersion is the ProFTPD version whose language is spoken; <IfVersion>
@@ -36,6 +38,9 @@ func Load(path string, opts Options) (*Config, *Report) {
 	if opts.Files == nil {
 		opts.Files = OSFiles{}
 	}
+	if opts.Now.IsZero() {
+		opts.Now = time.Now()
+	}
 	l := &loader{
 		opts:      opts,
 		files:     opts.Files,
@@ -44,6 +49,7 @@ func Load(path string, opts Options) (*Config, *Report) {
 		main:      &scope{place: InServer, server: newServer()},
 		global:    &scope{place: InGlobal},
 		seen:      map[Problem]bool{},
+		pems:      map[string]*pemFile{},
 		fileOrder: map[string]int{path: 0},
 	}
 	l.main.pos = conf.Pos{File: path, Line: 1, Column: 1}
@@ -69,6 +75,8 @@ type loader struct {
 	classes []*Class
 	formats map[string]string // LogFormat by lower-case name
 	later   []func()          // checks that need the whole file
+
+	pems map[string]*pemFile // certificates and lists that were read, by path
 
 	fileOrder map[string]int // files in the order in which they were first mentioned
 	suggested int            // nearest names looked for

@@ -2,9 +2,13 @@ package config
 
 import (
 	"strings"
+
+	"github.com/sluice-gateway/sluice/protocols/tlspolicy"
 )
 
-// Parsers shared by the TLS directives of both sides.
+// Parsers shared by the TLS directives of both sides. What OpenSSL can speak
+// and Sluice cannot is warned of where it was written; what nobody can speak,
+// or nothing left to speak, is an error.
 
 var tlsVersions = keywords[TLSVersions]{
 	{"TLSv1.3", TLSv13}, {"TLSv1.2", TLSv12}, {"TLSv1.1", TLSv11},
@@ -25,10 +29,28 @@ func tlsProtocol(field func(*Settings) *TLSVersions) parser {
 				v |= c.tlsVersion(i, c.arg(i))
 			}
 		}
-		if v == 0 && !c.bad {
-			c.errorf(c.pos, "no protocol is left: allow at least TLSv1.2 or TLSv1.3")
+		if !c.bad {
+			c.spokenVersions(v)
 		}
 		return set(func(s *Settings) { *field(s) = v })
+	}
+}
+
+// spokenVersions reports what of a set will not be spoken.
+func (c *call) spokenVersions(v TLSVersions) {
+	bounds, err := tlspolicy.Versions(v).Bounds()
+	switch {
+	case v == 0:
+		c.errorf(c.pos, "no protocol is left: allow at least TLSv1.2 or TLSv1.3")
+	case err != nil:
+		c.errorf(c.pos, "%v; allow at least TLSv1.2 or TLSv1.3", err)
+	default:
+		if bounds.Dropped&tlspolicy.SSL30 != 0 {
+			c.warnf(c.pos, "SSLv3 cannot be spoken and stays off")
+		}
+		if below := bounds.Dropped &^ tlspolicy.SSL30; below != 0 {
+			c.warnf(c.pos, "%s stays off: only an unbroken range of versions can be spoken, and one in between is left out", below)
+		}
 	}
 }
 
@@ -64,71 +86,52 @@ func cipherSuite(old, tls13 func(*Settings) *string) parser {
 		if !c.need(1) {
 			return effect{}
 		}
-		list, field := c.arg(0), old
+		at, field, understand := 0, old, c.ciphers
 		if len(c.args) > 1 {
-			list = c.arg(1)
+			at = 1
 			if c.tlsVersion(0, c.arg(0)) == TLSv13 {
-				field = tls13
+				field, understand = tls13, c.ciphers13
 			}
-		} else if strings.Contains(list, "_") {
-			c.errorf(c.at(0), "'%s' looks like a list for TLS 1.3: write %s TLSv1.3 %s", list, c.row.Name, list)
+		} else if strings.Contains(c.arg(0), "_") {
+			c.errorf(c.at(0), "'%s' looks like a list for TLS 1.3: write %s TLSv1.3 %s", c.arg(0), c.row.Name, c.arg(0))
+			return effect{}
 		}
-		if strings.Trim(list, ":,! ") == "" {
-			c.errorf(c.at(0), "unable to use ciphersuite '%s': the list is empty", list)
+		list := c.arg(at)
+		if strings.Trim(list, ":,; ") == "" {
+			c.errorf(c.at(at), "unable to use ciphersuite '%s': the list is empty", list)
+		} else {
+			understand(at, list)
 		}
 		return set(func(s *Settings) { *field(s) = list })
 	}
 }
 
-// maxIdentity bounds a PSK identity, in bytes (RFC 4279, section 5.3).
-const maxIdentity = 128
-
-// preSharedKey reads "identity hex:/path". A key file that cannot be used is
-// a warning only, as the peer has it.
-func preSharedKey(identity, file func(*Settings) *string) parser {
-	return func(c *call) effect {
-		if !c.need(2) {
-			return effect{}
-		}
-		name, path := c.arg(0), c.arg(1)
-		if len(name) > maxIdentity {
-			c.errorf(c.at(0), "the identity is longer than %d bytes", maxIdentity)
-		}
-		path, ok := strings.CutPrefix(path, "hex:")
-		if !ok || !strings.HasPrefix(path, "/") {
-			c.errorf(c.at(1), "unsupported %s format: '%s': expected hex:/path/to/key", c.row.Name, c.arg(1))
-			return effect{}
-		}
-		if problem := pskProblem(c.load.files, path); problem != "" {
-			c.warnf(c.at(1), "the key is not used: '%s' %s", path, problem)
-			return effect{}
-		}
-		return set(func(s *Settings) { *identity(s), *file(s) = name, path })
+func (c *call) ciphers(i int, list string) {
+	known, err := tlspolicy.ParseCiphers(list)
+	if err != nil {
+		c.errorf(c.at(i), "unable to use ciphersuite: %v", err)
+		return
+	}
+	c.unspoken(i, known.Unspoken)
+	if len(known.Broken) > 0 {
+		c.warnf(c.at(i), "%s can be broken with the means of today: keep it only for a peer that knows nothing better", strings.Join(known.Broken, ", "))
 	}
 }
 
-// minKeyDigits is the shortest pre-shared key, in hexadecimal digits.
-const minKeyDigits = 20
+func (c *call) ciphers13(i int, list string) {
+	known, err := tlspolicy.ParseCiphers13(list)
+	if err != nil {
+		c.errorf(c.at(i), "unable to use ciphersuite: %v", err)
+		return
+	}
+	c.unspoken(i, known.Unspoken)
+	if len(known.StaysOn) > 0 {
+		c.warnf(c.at(i), "%s stays on: suites of TLS 1.3 cannot be switched off one by one", strings.Join(known.StaysOn, ", "))
+	}
+}
 
-func pskProblem(files Files, path string) string {
-	info, err := files.Stat(path)
-	if err != nil {
-		return "does not exist or cannot be read"
+func (c *call) unspoken(i int, names []string) {
+	if len(names) > 0 {
+		c.warnf(c.at(i), "%s cannot be spoken here and is passed over", strings.Join(names, ", "))
 	}
-	if info.Mode().Perm()&(worldRead|worldWrite) != 0 {
-		return "is world-readable or world-writable: run chmod o-rw on it"
-	}
-	raw, err := files.ReadFile(path, 64<<10)
-	if err != nil {
-		return "cannot be read"
-	}
-	key, _, _ := strings.Cut(string(raw), "\n")
-	key = strings.TrimRight(key, "\r")
-	if len(key) < minKeyDigits {
-		return "holds fewer than 20 digits in its first line"
-	}
-	if strings.Trim(key, "0123456789abcdefABCDEF") != "" {
-		return "holds more than hexadecimal digits in its first line"
-	}
-	return ""
 }

@@ -29,24 +29,17 @@ type TLS struct {
 	Engine   bool
 	Required TLSRequired
 
-	Protocols        TLSVersions
-	RSACertFile      string // PEM
-	RSAKeyFile       string // empty = RSACertFile
-	ECCertFile       string
-	ECKeyFile        string
-	DSACertFile      string
-	DSAKeyFile       string
-	PKCS12File       string
-	ChainFile        string
-	PassPhraseHelper string
-	DHParamFile      string
-	PSKIdentity      string
-	PSKFile          string
+	Protocols   TLSVersions
+	RSACertFile string // PEM
+	RSAKeyFile  string // empty = RSACertFile
+	ECCertFile  string
+	ECKeyFile   string
+	ChainFile   string
 
 	Ciphers           string // up to TLS 1.2, OpenSSL syntax; empty = built-in
 	Ciphers13         string
-	ServerPreference  bool // default true
-	Curves            []string
+	ServerPreference  bool     // default true
+	Curves            []string // as written; empty = built-in
 	VerifyClient      VerifyClient
 	VerifyDepth       int // default 9
 	VerifyOrder       []string
@@ -57,7 +50,7 @@ type TLS struct {
 	Options           TLSOptions
 	SessionCache      SessionCache
 	SessionTickets    bool
-	TicketKeys        []string
+	TicketKeys        []string      // pairs: "age" and seconds, "count" and a number
 	TimeoutHandshake  time.Duration // default 300 s
 	Log               LogTarget
 	MasqueradeAddress string
@@ -106,6 +99,7 @@ type TLSOptions struct {
 	IgnoreSNI                 bool
 	IPAddressRequired         bool
 	NoAutoECDH                bool
+	NoCloseNotifyRequired     bool // our own: data may end without close_notify
 	NoEmptyFragments          bool
 	NoSessionReuseRequired    bool
 	StdEnvVars                bool

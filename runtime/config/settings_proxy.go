@@ -146,12 +146,10 @@ type BackendTLS struct {
 	CRLPath          string
 	CertificateFile  string
 	KeyFile          string // empty = CertificateFile
-	Ciphers          string // up to TLS 1.2, OpenSSL syntax; empty = built-in
-	Ciphers13        string
+	Ciphers          string // up to TLS 1.2, OpenSSL syntax
+	Ciphers13        string // empty = all
 	Protocols        TLSVersions
 	Options          BackendTLSOptions
-	PSKIdentity      string
-	PSKFile          string        // hexadecimal key, one line
 	TimeoutHandshake time.Duration // default 30 s, 0 = no limit
 	Protection       Protection
 }
@@ -169,10 +167,11 @@ const (
 
 // BackendTLSOptions are the switches of ProxyTLSOptions.
 type BackendTLSOptions struct {
-	AllowWeakSecurity bool
-	EnableDiags       bool
-	NoSessionCache    bool
-	NoSessionTickets  bool
+	AllowWeakSecurity     bool
+	EnableDiags           bool
+	NoCloseNotifyRequired bool // our own: data may end without close_notify
+	NoSessionCache        bool
+	NoSessionTickets      bool
 }
 
 // Protection is what PROT level backends get (ProxyTLSTransferProtectionPolicy).

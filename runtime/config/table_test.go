@@ -44,7 +44,7 @@ func TestEveryImportantDirectiveIsParsed(t *testing.T) {
 		row, ok := table[strings.ToLower(name)]
 		if !ok {
 			t.Errorf("%s is unknown", name)
-		} else if row.parse == nil || row.Effect == EffectIgnored {
+		} else if row.Effect != EffectRefused && (row.parse == nil || row.Effect == EffectIgnored) {
 			t.Errorf("%s is only accepted", name)
 		}
 	}
@@ -62,8 +62,8 @@ func TestRowsAreComplete(t *testing.T) {
 			t.Errorf("%s belongs to no module", d.Name)
 		case d.Contexts == 0:
 			t.Errorf("%s may stand nowhere", d.Name)
-		case d.Effect == EffectIgnored && d.Reason == "":
-			t.Errorf("%s is ignored without a reason", d.Name)
+		case (d.Effect == EffectIgnored || d.Effect == EffectRefused) && d.Reason == "":
+			t.Errorf("%s is ignored or refused without a reason", d.Name)
 		}
 	}
 }

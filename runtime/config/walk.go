@@ -95,6 +95,10 @@ func (l *loader) directive(n conf.Node, sc *scope, place Context) (item, bool) {
 		return item{}, false
 	}
 	l.note(row, n.Pos)
+	if row.Effect == EffectRefused {
+		l.report(Error, n.Pos, row.Name, row.Reason)
+		return item{}, false
+	}
 	if row.parse == nil {
 		return item{}, false
 	}
