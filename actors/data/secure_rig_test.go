@@ -177,31 +177,54 @@ func (h *house) secure(c *Config) {
 // a close_notify only.
 type peer struct {
 	net.Conn
-	tcp *net.TCPConn
+	tcp      *net.TCPConn
+	throttle *strict
 }
 
 // errBare is the end of a TLS connection without close_notify.
 var errBare = errors.New("FIN without close_notify")
 
-// strict tells crypto/tls of a FIN, which it would take for the end.
-type strict struct{ net.Conn }
+// strict tells crypto/tls of a FIN, which it would take for the end. It may send
+// in small pieces, at a pace.
+type strict struct {
+	net.Conn
+	tls   bool
+	piece int
+	pace  time.Duration // 0: at once
+}
 
-func (s strict) Read(p []byte) (int, error) {
+func (s *strict) Write(p []byte) (n int, err error) {
+	for s.pace > 0 && len(p) > s.piece && err == nil {
+		var k int
+		k, err = s.Conn.Write(p[:s.piece])
+		n += k
+		p = p[s.piece:]
+		<-time.After(s.pace)
+	}
+	if err != nil {
+		return n, err
+	}
+	k, err := s.Conn.Write(p)
+	return n + k, err
+}
+
+func (s *strict) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
-	if err == io.EOF {
+	if err == io.EOF && s.tls {
 		err = errBare
 	}
 	return n, err
 }
 
 func (h *house) peer(side messages.Side, tcp *net.TCPConn) peer {
+	under := &strict{Conn: tcp, tls: h.on(side) != 0}
 	switch {
 	case h.on(side) == 0:
-		return peer{tcp, tcp}
+		return peer{under, tcp, under}
 	case side == messages.FrontSide:
-		return peer{tls.Client(strict{tcp}, h.client), tcp}
+		return peer{tls.Client(under, h.client), tcp, under}
 	}
-	return peer{tls.Server(strict{tcp}, h.backend), tcp}
+	return peer{tls.Server(under, h.backend), tcp, under}
 }
 
 // greet does the peer's part of the handshake.
