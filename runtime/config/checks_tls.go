@@ -13,7 +13,7 @@ func (l *loader) checkFrontTLS(r resolved) {
 		}
 		return
 	}
-	if t.RSACertFile == "" && t.ECCertFile == "" {
+	if !r.written("TLSRSACertificateFile", "TLSECCertificateFile") {
 		l.report(Error, r.at("TLSEngine"), "TLSEngine", "no certificate: name one with TLSRSACertificateFile or TLSECCertificateFile")
 	}
 	l.checkPair(r, pair{"TLSRSACertificateFile", "TLSRSACertificateKeyFile", t.RSACertFile, t.RSAKeyFile})
@@ -32,7 +32,7 @@ func (l *loader) checkVerification(r resolved) {
 		}
 		return
 	}
-	if t.CAFile == "" && t.CAPath == "" {
+	if !r.written("TLSCACertificateFile", "TLSCACertificatePath") {
 		severity := Warning // as long as no client sends one
 		if t.VerifyClient == VerifyClientOn {
 			severity = Error
@@ -68,7 +68,7 @@ func (l *loader) checkBackendTLS(r resolved) {
 	if !r.Proxy.Engine || r.SSH.Engine || t.Engine == TLSOff {
 		return
 	}
-	if t.CertificateFile == "" && t.KeyFile != "" {
+	if t.KeyFile != "" && !r.written("ProxyTLSCertificateFile") {
 		l.report(Warning, r.at("ProxyTLSCertificateKeyFile"), "ProxyTLSCertificateKeyFile", "has no effect without a ProxyTLSCertificateFile")
 	}
 	l.checkPair(r, pair{"ProxyTLSCertificateFile", "ProxyTLSCertificateKeyFile", t.CertificateFile, t.KeyFile})

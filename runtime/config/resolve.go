@@ -31,6 +31,15 @@ func (r resolved) at(name string) conf.Pos {
 	return r.scope.pos
 }
 
+// written reports whether one of some directives applies, even if it is in
+// error: then nobody needs to be told that it is missing.
+func (r resolved) written(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, ok := r.origin[name]
+		return ok
+	})
+}
+
 func (l *loader) resolve() *Config {
 	c := &Config{Process: defaultProcess()}
 	l.resolveProcess(&c.Process)
