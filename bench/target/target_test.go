@@ -4,6 +4,7 @@ package target
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"os"
 	"strings"
@@ -22,11 +23,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func serve(t *testing.T) backend.Addresses {
+func serve(t *testing.T, own certs.Files) backend.Addresses {
 	t.Helper()
 	server, err := backend.Listen(netip.MustParseAddr("127.0.0.1"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if own.Cert != "" {
+		if err := server.Secure(own); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var wg conc.WaitGroup
@@ -50,7 +56,7 @@ func TestTargets(t *testing.T) {
 			if spec.Missing != "" {
 				t.Skip(spec.Missing)
 			}
-			to := serve(t)
+			to := serve(t, certs.Files{})
 			g, err := Open(t.Context(), spec, Setting{Backend: to, Dir: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
@@ -76,6 +82,60 @@ func TestTargets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTargetsOverTLS does the same with TLS on both sides, and on the clients' side where there is a
+// gateway. The load and the backend refuse any other cipher than the one that is to be measured.
+func TestTargetsOverTLS(t *testing.T) {
+	papers, dir := papers(t)
+	for _, name := range []string{Direct, Sluice, ModProxy} {
+		for _, legs := range []Legs{{Client: true, Backend: true}, {Client: true}} {
+			if name == Direct && !legs.Backend {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%+v", name, legs), func(t *testing.T) {
+				spec := Locate(t.Context(), name, "", dir)
+				if spec.Missing != "" {
+					t.Skip(spec.Missing)
+				}
+				to := serve(t, papers.Backend)
+				g, err := Open(t.Context(), spec, Setting{Backend: to, Legs: legs, Papers: papers, Dir: t.TempDir()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				job := load.Job{Control: g.Control, TLS: g.TLS, Clients: 2, Span: 500 * time.Millisecond}
+				for _, files := range []load.Files{{Name: "1m", Size: 1 << 20}, {Store: true, Name: "upload"}} {
+					if tally, err := load.SecureTransfers(t.Context(), job, files); err != nil || tally.Bytes == 0 {
+						t.Errorf("transfers %+v: %d bytes (%v)", files, tally.Bytes, err)
+					}
+				}
+				if tally, err := load.SecureLogins(t.Context(), job); err != nil || tally.Count == 0 {
+					t.Errorf("logins: %d (%v)", tally.Count, err)
+				}
+				if err := g.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// papers makes certificates in a folder that gateways without root's rights can pass through.
+func papers(t *testing.T) (seal.Papers, string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sluice-papers-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p, err := seal.NewPapers(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, dir
 }
 
 func TestAProgramThatEndsTellsWhy(t *testing.T) {
