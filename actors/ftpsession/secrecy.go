@@ -83,6 +83,8 @@ func (u *Setup) chooser() func(sni string) (*stage.Server, error) {
 			return u.TLS, nil
 		}
 		switch other := u.Names(name); {
+		case other == nil && u.AnyName:
+			return u.TLS, nil
 		case other == nil:
 			return nil, fmt.Errorf("%w: %q", stage.ErrUnknownName, sni)
 		case other.TLS == nil:

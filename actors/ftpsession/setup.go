@@ -65,6 +65,9 @@ type Setup struct {
 	// SNI), in lower case; nil, or a nil answer: none. It is called from several
 	// goroutines and must not block.
 	Names func(name string) *Setup
+	// AnyName lets clients in by TLS that ask for a name that nobody has (SNI);
+	// otherwise their handshake is refused.
+	AnyName bool
 
 	PassivePorts   data.Ports
 	Source         netip.Addr    // ProxySourceAddress
