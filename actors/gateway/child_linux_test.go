@@ -47,9 +47,16 @@ const (
 	lowPort    = 989
 )
 
-// Started as root, the gateway binds its low port, becomes the user of the
-// configuration, and can still do what it has to do afterwards.
-func TestPrivileges_are_given_up_after_the_ports_are_bound(t *testing.T) {
+// child is a gateway in a process of its own, started as root to become nobody.
+type child struct {
+	*rig
+	uid   int
+	gid   int
+	group string
+	cmd   *exec.Cmd
+}
+
+func newChild(t *testing.T) *child {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to give it up")
 	}
@@ -57,43 +64,68 @@ func TestPrivileges_are_given_up_after_the_ports_are_bound(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	uid, _ := strconv.Atoi(account.Uid)
-	gid, _ := strconv.Atoi(account.Gid)
+	c := &child{rig: newRig(t)}
+	c.uid, _ = strconv.Atoi(account.Uid)
+	c.gid, _ = strconv.Atoi(account.Gid)
 	group, err := user.LookupGroupId(account.Gid)
 	if err != nil {
 		t.Skip(err)
 	}
-	r := newRig(t)
+	c.group = group.Name
 	// Where the user may rotate its logs; t.TempDir is root's alone.
-	if err := errors.Join(os.Chmod(filepath.Dir(r.dir), 0o755), os.Chmod(r.dir, 0o755), os.Mkdir(r.path("log"), 0o755),
-		os.Chown(r.path("log"), uid, gid)); err != nil {
+	if err := errors.Join(os.Chmod(filepath.Dir(c.dir), 0o755), os.Chmod(c.dir, 0o755), os.Mkdir(c.path("log"), 0o755),
+		os.Chown(c.path("log"), c.uid, c.gid)); err != nil {
 		t.Fatal(err)
 	}
-	r.configure("Port 0\nUser nobody\nGroup %[3]s\nPidFile %[1]s/pid\nSystemLog %[1]s/log/system.log\n%[2]s", r.dir,
-		vhost(lowAddress, lowPort, backend(t, "b"), "TransferLog "+r.path("log/xferlog")), group.Name)
-	// A reload reads the file as that user.
-	if err := os.Chmod(r.path("sluice.conf"), 0o644); err != nil {
-		t.Fatal(err)
+	return c
+}
+
+// configure lets a reload read the file as that user.
+func (c *child) configure(format string, args ...any) {
+	c.t.Helper()
+	c.rig.configure("Port 0\nUser nobody\nGroup %s\n%s", c.group, fmt.Sprintf(format, args...))
+	if err := os.Chmod(c.path("sluice.conf"), 0o644); err != nil {
+		c.t.Fatal(err)
 	}
+}
+
+func (c *child) start() {
+	c.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), childVariable+"="+r.path("sluice.conf"))
-	cmd.Stdout, cmd.Stderr = r.out, r.out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	c.cmd = exec.Command(self)
+	c.cmd.Env = append(os.Environ(), childVariable+"="+c.path("sluice.conf"))
+	c.cmd.Stdout, c.cmd.Stderr = c.out, c.out
+	if err := c.cmd.Start(); err != nil {
+		c.t.Fatal(err)
 	}
-	ended := false
-	defer func() {
-		if !ended {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
+	c.t.Cleanup(func() {
+		if c.cmd.ProcessState == nil {
+			_ = c.cmd.Process.Kill()
+			_ = c.cmd.Wait()
 		}
-	}()
-	r.says("CHILD READY")
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	})
+	c.says("CHILD READY")
+}
+
+func (c *child) signal(s os.Signal) {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(s); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Started as root, the gateway binds its low port, becomes the user of the
+// configuration, and can still do what it has to do afterwards.
+func TestPrivileges_are_given_up_after_the_ports_are_bound(t *testing.T) {
+	r := newChild(t)
+	uid, gid := r.uid, r.gid
+	r.configure("PidFile %[1]s/pid\nSystemLog %[1]s/log/system.log\n%[2]s", r.dir,
+		vhost(lowAddress, lowPort, backend(t, "b"), "TransferLog "+r.path("log/xferlog")))
+	r.start()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,24 +141,48 @@ func TestPrivileges_are_given_up_after_the_ports_are_bound(t *testing.T) {
 	if err := os.Rename(r.path("log/system.log"), r.path("log/system.log.1")); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
+	r.signal(syscall.SIGHUP)
 	r.until("a line in the new log", func() bool {
 		text, _ := os.ReadFile(r.path("log/system.log"))
 		return strings.Contains(string(text), "configuration reloaded")
 	})
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	ended = true
-	if err := cmd.Wait(); err != nil {
+	r.signal(syscall.SIGTERM)
+	if err := r.cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v:\n%s", err, r.out)
 	}
 	// It may no longer remove the file from root's directory: empty is as good.
 	if pid, err := os.ReadFile(r.path("pid")); err == nil && len(pid) > 0 {
 		t.Errorf("the PID file still says %q", pid)
 	}
+}
+
+// A key that only root may read serves from the start on. A reload, which is not
+// root's any more, says what to do, and changes nothing until that is done.
+func TestPrivileges_keys_that_only_root_reads(t *testing.T) {
+	r := newChild(t)
+	ca := newAuthority(t, "test root")
+	first, second := ca.issue("gateway.test"), ca.issue("gateway.test")
+	cert := ca.write(r.path("cert.pem"), first)
+	port := freePort(t)
+	r.configure("%s", tlsHost("127.0.0.1", port, backend(t, "b"), "ProxyTLSEngine off", front(cert)))
+	r.start()
+	ca.write(cert, second)
+	r.signal(syscall.SIGHUP)
+	r.says("reload failed, the old configuration stays in force")
+	for _, want := range []string{"cert.pem", "permission denied", "LoadCredential"} {
+		if !strings.Contains(r.out.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, r.out)
+		}
+	}
+	_, conn := explicit(t, port, clientTLS(ca, "gateway.test"))
+	shows(t, conn, first)
+	if err := os.Chown(cert, r.uid, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.signal(syscall.SIGHUP)
+	r.says("configuration reloaded")
+	_, conn = explicit(t, port, clientTLS(ca, "gateway.test"))
+	shows(t, conn, second)
 }
 
 // ownedBy checks that the files of the store belong to the user that serves.

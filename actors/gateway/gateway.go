@@ -2,10 +2,10 @@
 // opens what needs opening in the order that privileges dictate, assembles the
 // actors, and takes them down again in the reverse order.
 //
-//	log queue        first up, last down: everybody logs
-//	policy, journal  services of the sessions
-//	reception        supervises the sessions, drains them
-//	doors            the listeners: last up, first down
+//	log queue               first up, last down: everybody logs
+//	vault, policy, journal  services of the sessions
+//	reception               supervises the sessions, drains them
+//	doors                   the listeners: last up, first down
 package gateway
 
 import (
@@ -24,6 +24,7 @@ import (
 	"github.com/sluice-gateway/sluice/actors/journal"
 	"github.com/sluice-gateway/sluice/actors/policy"
 	"github.com/sluice-gateway/sluice/actors/reception"
+	"github.com/sluice-gateway/sluice/actors/vault"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/config"
 	"github.com/sluice-gateway/sluice/runtime/logfile"
@@ -47,6 +48,7 @@ type Options struct {
 	Getenv     func(string) string
 	LookupEnv  func(string) (string, bool)
 	Ready      func(addresses []string) // called once all listeners are up; may be nil
+	Processors data.Processors          // lent to transfers in TLS; nil: none are
 }
 
 // Gateway is one running gateway.
@@ -63,6 +65,7 @@ type Gateway struct {
 	transferLogs []*logfile.File       // opened, not yet with the journal
 
 	services  *ftpsession.Services
+	vault     *vault.Vault
 	policy    *policy.Actor
 	journal   *journal.Journal
 	reception *reception.Reception
@@ -118,6 +121,9 @@ func (g *Gateway) openHouse(ctx context.Context) error {
 		return err
 	}
 	g.services = &ftpsession.Services{Pipes: data.NewPipes(), Buffers: new(readiness.Buffers)}
+	g.services.Pipes.Processors = g.opts.Processors
+	// Before the layout, whose parts save in it; its store is opened later.
+	g.vault = vault.New(vault.Config{Store: func() stores.Store { return g.store }, Log: g.log})
 	if g.layout, err = g.lay(ctx, g.cfg); err != nil {
 		return err
 	}
@@ -164,6 +170,7 @@ func (g *Gateway) staff() {
 func (g *Gateway) Run(ctx context.Context, reload <-chan os.Signal) error {
 	tree := supervise.NewTree("gateway", supervise.Options{Observe: g.observe})
 	tree.Add(supervise.Child{Actor: g.logs.queue})
+	tree.Add(supervise.Child{Actor: g.vault, Retire: g.vault.Mailbox().Retire})
 	tree.Add(supervise.Child{Actor: g.policy, Retire: g.policy.Mailbox().Retire})
 	tree.Add(supervise.Child{Actor: g.journal, Retire: g.journal.Mailbox().Retire})
 	tree.Add(supervise.Child{Actor: g.reception, Retire: g.reception.Mailbox().Retire, Grace: g.drainTime() + 10*time.Second})

@@ -40,18 +40,19 @@ func (g *Gateway) lay(ctx context.Context, cfg *config.Config) (*layout, error) 
 		if err != nil {
 			return nil, err
 		}
-		if by := shadow(sites, s); by != nil {
-			g.log.Warn().Str("server", server.Name).Stringer("at", server.Pos).
-				Msgf("no client reaches this server: the one at %s has its address and port, and HOST does not change servers in this version", by.server.Pos)
-		}
 		l.pools = append(l.pools, s.pools...)
 		sites = append(sites, s)
 	}
 	if len(sites) == 0 {
 		return nil, errNothingServed
 	}
+	halls := newHalls(sites, cfg)
 	for _, s := range sites {
 		l.addSockets(s, cfg.Process)
+		if by := halls.unreachable(s); by != nil {
+			g.log.Warn().Str("server", s.server.Name).Stringer("at", s.server.Pos).
+				Msgf("no client reaches this server: the one at %s has its address and port; give it a ServerAlias that clients call it by, or a Port of its own", by.server.Pos)
+		}
 	}
 	p := cfg.Process
 	l.plan = reception.Plan{
@@ -59,7 +60,12 @@ func (g *Gateway) lay(ctx context.Context, cfg *config.Config) (*layout, error) 
 		Rate: reception.Rate{
 			Max: p.MaxConnRate.Max, Per: seconds(p.MaxConnRate.PerSeconds), Text: p.MaxConnRate.Message,
 		},
-		Door: func(listener string, local netip.AddrPort) *reception.Door { return find(sites, local) },
+		Door: func(listener string, local netip.AddrPort) *reception.Door {
+			if h := halls.at(local); h != nil {
+				return h.door
+			}
+			return nil
+		},
 	}
 	return l, nil
 }
@@ -96,12 +102,12 @@ func (l *layout) addSocket(a address) {
 }
 
 // serverID names a server so that its state is found again after a restart: by
-// where it listens, not by its place in the file.
+// its names and where it listens, not by its place in the file.
 func serverID(s *config.Server) string {
 	var where []string
 	for _, a := range s.Addresses {
 		where = append(where, a.String())
 	}
 	where = append(where, s.HostNames...)
-	return fmt.Sprintf("%s@%s:%d", s.Name, strings.Join(where, ","), s.Port)
+	return fmt.Sprintf("%s@%s:%d", strings.Join(append([]string{s.Name}, s.Aliases...), "|"), strings.Join(where, ","), s.Port)
 }

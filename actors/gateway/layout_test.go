@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/actors/ftpsession"
 	"github.com/sluice-gateway/sluice/actors/reception"
 	"github.com/sluice-gateway/sluice/runtime/config"
 )
@@ -18,7 +19,7 @@ func TestFind(t *testing.T) {
 		}
 		return s
 	}
-	any, all4, all6 := at("any", false, 21), at("all4", false, 21, "0.0.0.0"), at("all6", false, 21, "::")
+	last, all4, all6 := at("any", false, 21), at("all4", false, 21, "0.0.0.0"), at("all6", false, 21, "::")
 	named, other := at("named", false, 21, "10.0.0.1", "10.0.0.2"), at("other", false, 2121, "10.0.0.1")
 	fallback := at("fallback", true, 21, "10.9.9.9")
 	for name, c := range map[string]struct {
@@ -26,19 +27,19 @@ func TestFind(t *testing.T) {
 		local string
 		want  string
 	}{
-		"the_one_that_names_the_address":            {[]*site{any, all4, fallback, named}, "10.0.0.2:21", "named"},
+		"the_one_that_names_the_address":            {[]*site{last, all4, fallback, named}, "10.0.0.2:21", "named"},
 		"an_address_before_all_addresses":           {[]*site{all4, named}, "10.0.0.1:21", "named"},
 		"all_addresses_before_the_default":          {[]*site{fallback, all4}, "10.0.0.3:21", "all4"},
 		"all_addresses_of_one_family_only":          {[]*site{all4, all6}, "[2001:db8::1]:21", "all6"},
-		"the_default_before_one_without_addresses":  {[]*site{any, fallback}, "10.0.0.3:21", "fallback"},
-		"one_without_addresses_takes_what_is_left":  {[]*site{named, any}, "10.0.0.3:21", "any"},
+		"the_default_before_one_without_addresses":  {[]*site{last, fallback}, "10.0.0.3:21", "fallback"},
+		"one_without_addresses_takes_what_is_left":  {[]*site{named, last}, "10.0.0.3:21", "any"},
 		"the_port_counts":                           {[]*site{named, other}, "10.0.0.1:2121", "other"},
 		"nobody":                                    {[]*site{named, other}, "10.0.0.3:21", ""},
 		"the_default_of_another_port_does_not_help": {[]*site{fallback, other}, "10.0.0.3:2121", ""},
 	} {
 		got := ""
-		if d := find(c.sites, netip.MustParseAddrPort(c.local)); d != nil {
-			got = d.Server
+		if h := newHalls(c.sites, &config.Config{}).at(netip.MustParseAddrPort(c.local)); h != nil {
+			got = h.door.Server
 		}
 		if got != c.want {
 			t.Errorf("%s: found %q, want %q", name, got, c.want)
@@ -81,11 +82,12 @@ func TestUnserved(t *testing.T) {
 	for name, c := range map[string]struct{ extra, why string }{
 		"no_proxy":               {"ProxyEngine off", "ProxyEngine is off"},
 		"forward":                {"ProxyEngine on\nProxyRole forward", "ProxyRole forward"},
-		"backend_tls":            {"ProxyEngine on\nProxyRole reverse\nProxyReverseServers " + back + "\nProxyTLSEngine on", "ProxyTLSEngine asks for TLS"},
+		"backend_tls":            {"ProxyEngine on\nProxyRole reverse\nProxyReverseServers " + back + "\nProxyTLSEngine on", "-"},
+		"backend_of_ssh":         {"ProxyEngine off\nProxyRole reverse\nProxyReverseServers sftp://127.0.0.1", "ProxyEngine is off"},
 		"sticky":                 {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back + "\nProxyReverseConnectPolicy PerUser", "PerUser"},
 		"proxy_auth":             {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back + "\nProxyOptions UseReverseProxyAuth", "UseReverseProxyAuth"},
 		"proxy_protocol":         {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back + "\nProxyOptions UseProxyProtocolV2", "ProxyOptions"},
-		"a_second_of_one_name":   {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back + "\nServerName twin", "same ServerName"},
+		"a_second_of_one_name":   {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back + "\nServerName twin", "same names"},
 		"engine_on_without_role": {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back, "-"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +131,7 @@ From 127.0.0.4
 %s`, vhost("127.0.0.1", port, backend(t, "house"),
 		"<IfClass guests>", "ProxyReverseServers "+backend(t, "annex"), "</IfClass>",
 		"<IfClass banned>", "ProxyEngine off", "</IfClass>",
-		"<IfClass secret>", "ProxyTLSEngine on", "</IfClass>"))
+		"<IfClass secret>", "ProxyOptions UseProxyProtocolV1", "</IfClass>"))
 	r.run()
 	for from, want := range map[string]string{"127.0.0.1": "house", "127.0.0.3": "", "127.0.0.4": ""} {
 		if got := greeting(t, from, "127.0.0.1", port); !strings.Contains(got, want) || want == "" && got != "" {
@@ -144,8 +146,8 @@ From 127.0.0.4
 	if !strings.Contains(heard, "annex") {
 		t.Errorf("guests heard %q", heard)
 	}
-	// TLS that a class was promised and that cannot be had is no plain service.
-	r.says("not serving these clients: ProxyTLSEngine")
+	// What a class was promised and cannot be had is no service with less.
+	r.says("not serving these clients: ProxyOptions")
 }
 
 // What the configuration's own checks catch first is refused here, too.
@@ -156,9 +158,9 @@ func TestUnserved_settings(t *testing.T) {
 		return s
 	}
 	for why, change := range map[string]func(*config.Settings){
-		"SFTPEngine":          func(s *config.Settings) { s.SSH.Engine = true },
-		"TLS towards clients": func(s *config.Settings) { s.TLS.Options.UseImplicitSSL = true },
-		"names no backend":    func(*config.Settings) {},
+		"SFTPEngine":        func(s *config.Settings) { s.SSH.Engine = true },
+		"ProxyRole forward": func(s *config.Settings) { s.Proxy.Role = config.RoleForward },
+		"names no backend":  func(*config.Settings) {},
 	} {
 		s := served()
 		change(s)
@@ -168,28 +170,106 @@ func TestUnserved_settings(t *testing.T) {
 	}
 }
 
-func TestShadow(t *testing.T) {
-	at := func(port uint16, addrs ...string) *site {
-		s := &site{server: &config.Server{Port: port}}
+func TestUnreachable(t *testing.T) {
+	at := func(server config.Server, addrs ...string) *site {
+		s := &site{server: &server, door: &reception.Door{}}
 		for _, a := range addrs {
 			s.addrs = append(s.addrs, netip.MustParseAddr(a))
 		}
 		return s
 	}
-	sites := []*site{at(21, "192.0.2.1", "192.0.2.2"), at(21, "0.0.0.0")}
+	first, every := at(config.Server{Name: "first", Port: 21}, "192.0.2.1", "192.0.2.2"), at(config.Server{Name: "every", Port: 21}, "0.0.0.0")
 	for _, tt := range []struct {
 		name string
 		late *site
 		by   *site
 	}{
-		{"the same address and port", at(21, "192.0.2.1"), sites[0]},
-		{"one of two addresses is its own", at(21, "192.0.2.1", "192.0.2.9"), nil},
-		{"another port", at(2121, "192.0.2.1"), nil},
-		{"a named address comes before every address", at(21, "192.0.2.9"), nil},
-		{"no address of its own", at(21), nil},
+		{"the same address and port", at(config.Server{Name: "first", Port: 21}, "192.0.2.1"), first},
+		{"a name of its own", at(config.Server{Name: "second", Port: 21}, "192.0.2.1"), nil},
+		{"an alias of its own", at(config.Server{Name: "first", Port: 21, Aliases: []string{"*.example"}}, "192.0.2.1"), nil},
+		{"a host name of its own", at(config.Server{Name: "first", Port: 21, HostNames: []string{"ftp.example"}}, "192.0.2.1"), nil},
+		{"one of two addresses is its own", at(config.Server{Name: "first", Port: 21}, "192.0.2.1", "192.0.2.9"), nil},
+		{"another port", at(config.Server{Name: "first", Port: 2121}, "192.0.2.1"), nil},
+		{"a named address comes before every address", at(config.Server{Name: "every", Port: 21}, "192.0.2.9"), nil},
+		{"no address of its own", at(config.Server{Name: "every", Port: 21}), nil},
 	} {
-		if got := shadow(sites, tt.late); got != tt.by {
-			t.Errorf("%s: shadowed by %v, want %v", tt.name, got, tt.by)
+		all := newHalls([]*site{first, every, tt.late}, &config.Config{})
+		if got := all.unreachable(tt.late); got != tt.by {
+			t.Errorf("%s: unreachable because of %v, want %v", tt.name, got, tt.by)
 		}
+	}
+}
+
+func TestNames_lead_to_servers_of_the_same_address_only(t *testing.T) {
+	at := func(server config.Server, addrs ...string) *site {
+		set := &ftpsession.Setup{Server: server.Name}
+		s := &site{server: &server, door: &reception.Door{Server: server.Name}, wings: map[string]wing{"": {setup: set}, "banned": {closed: errNothingServed}}}
+		for _, a := range addrs {
+			s.addrs = append(s.addrs, netip.MustParseAddr(a))
+		}
+		return s
+	}
+	cfg := &config.Config{Process: config.Process{Classes: []*config.Class{{Name: "banned"}}}}
+	all := newHalls([]*site{
+		at(config.Server{Name: "One", Port: 21, Aliases: []string{"*.example"}}, "192.0.2.1", "192.0.2.2"),
+		at(config.Server{Name: "two", Port: 21, Aliases: []string{"b.example", "x?.net"}}, "192.0.2.1"),
+		at(config.Server{Name: "internal", Port: 21, HostNames: []string{"in.example.org"}}, "10.0.0.1"),
+		at(config.Server{Name: "fallback", Port: 21, IsDefault: true}, "10.0.0.2"),
+		at(config.Server{Name: "any", Port: 21, Aliases: []string{"any.example.org"}}),
+		at(config.Server{Name: "other", Port: 990}, "192.0.2.1"),
+	}, cfg)
+	for _, c := range []struct{ local, first, name, want string }{
+		{"192.0.2.1:21", "One", "one", "One"},
+		{"192.0.2.1:21", "One", "A.EXAMPLE.", "One"},
+		{"192.0.2.1:21", "One", "b.example", "two"}, // an exact name before a pattern of an earlier server
+		{"192.0.2.1:21", "One", "x1.net", "two"},
+		{"192.0.2.1:21", "One", "any", "any"},
+		{"192.0.2.1:21", "One", "x12.net", ""},
+		{"192.0.2.1:21", "One", "internal", ""},
+		{"192.0.2.1:21", "One", "in.example.org", ""},
+		{"192.0.2.1:21", "One", "fallback", ""},
+		{"192.0.2.1:21", "One", "other", ""},
+		{"192.0.2.1:21", "One", "", ""},
+		{"192.0.2.2:21", "One", "two", ""},
+		{"192.0.2.2:21", "One", "b.example", "One"},
+		{"10.0.0.1:21", "internal", "one", ""},
+		{"10.0.0.1:21", "internal", "in.example.org", "internal"},
+		{"192.0.2.9:21", "fallback", "any", "any"},
+		{"192.0.2.9:21", "fallback", "one", ""},
+		{"[2001:db8::1]:21", "fallback", "two", ""},
+	} {
+		h := all.at(netip.MustParseAddrPort(c.local))
+		setup, err := h.door.Setup(netip.MustParseAddr("192.0.2.77"))
+		if err != nil || setup.Server != c.first || h.door.Server != c.first {
+			t.Fatalf("at %s: %+v, %v", c.local, setup, err)
+		}
+		got := ""
+		if s := setup.Names(c.name); s != nil {
+			got = s.Server
+			if again := s.Names(c.name); again != s {
+				t.Errorf("from %s %q leads elsewhere", got, c.name)
+			}
+		}
+		if got != c.want {
+			t.Errorf("at %s %q leads to %q, want %q", c.local, c.name, got, c.want)
+		}
+		if s := h.names("banned")(c.name); s != nil {
+			t.Errorf("at %s %q leads the banned to %q", c.local, c.name, s.Server)
+		}
+	}
+	for local, want := range map[string]bool{
+		"192.0.2.1:21": false, "192.0.2.2:21": false, // a ServerAlias makes names count
+		"10.0.0.1:21": true, "192.0.2.9:21": true, // that of a server at another address does not
+	} {
+		setup, err := all.at(netip.MustParseAddrPort(local)).door.Setup(netip.MustParseAddr("192.0.2.77"))
+		if err != nil || setup.AnyName != want {
+			t.Errorf("at %s any name will do: %v, want %v", local, setup.AnyName, want)
+		}
+	}
+	if setup, err := all.at(netip.MustParseAddrPort("192.0.2.1:990")).door.Setup(netip.MustParseAddr("192.0.2.77")); err != nil || setup.Names != nil {
+		t.Errorf("a server alone without aliases asks for names: %+v, %v", setup, err)
+	}
+	if h := all.at(netip.MustParseAddrPort("192.0.2.1:2121")); h != nil {
+		t.Errorf("somebody serves a port that nobody has: %+v", h)
 	}
 }

@@ -60,11 +60,10 @@ func (b *logbook) logger(target config.LogTarget, format logfile.Format, otherwi
 	case target.Path == "":
 		return otherwise, nil
 	}
-	f, err := b.open(target.Path)
+	f, err := b.open(target.Path, b.rules)
 	if err != nil {
 		return otherwise, err
 	}
-	b.files[target.Path] = f
 	if b.opts.JSON {
 		format = logfile.JSONFormat{}
 	}
@@ -72,11 +71,44 @@ func (b *logbook) logger(target config.LogTarget, format logfile.Format, otherwi
 }
 
 // open opens a log once.
-func (b *logbook) open(path string) (*logfile.File, error) {
+func (b *logbook) open(path string, rules logfile.Rules) (*logfile.File, error) {
 	if f, ok := b.files[path]; ok {
 		return f, nil
 	}
-	return logfile.Open(path, b.rules)
+	f, err := logfile.Open(path, rules)
+	if err == nil {
+		b.files[path] = f
+	}
+	return f, err
+}
+
+// tls returns the log of handshakes with clients, which names who they are by
+// their certificates, so it is readable to nobody else. Without one, or where it
+// cannot be opened, only failures are logged, in the system log.
+func (b *logbook) tls(t config.TLS, system zerolog.Logger) zerolog.Logger {
+	level := zerolog.InfoLevel
+	if t.Options.EnableDiags {
+		level = zerolog.DebugLevel
+	}
+	failures := system.Level(max(zerolog.WarnLevel, system.GetLevel()))
+	switch {
+	case t.Log.Off:
+		return zerolog.Nop()
+	case t.Log.Path == "":
+		return failures
+	}
+	private := b.rules
+	private.Mode = logfile.ModePrivate
+	f, err := b.open(t.Log.Path, private)
+	if err != nil {
+		b.system.Error().Err(err).Msg("opening TLSLog, logging failures here instead")
+		return failures
+	}
+	var format logfile.Format = logfile.SystemFormat{Host: b.host, PID: os.Getpid()}
+	if b.opts.JSON {
+		format = logfile.JSONFormat{}
+	}
+	return zerolog.New(b.queue.Sink(f, format)).Level(level)
 }
 
 // openTransferLog is for the journal, which calls it from its own goroutine.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,16 +18,24 @@ import (
 // load reads the configuration and says what it found.
 func (g *Gateway) load() (*config.Config, error) {
 	cfg, report := config.Load(g.opts.ConfigPath, config.Options{Defines: g.opts.Defines, Getenv: g.opts.LookupEnv})
+	hint := ""
 	for _, p := range report.Problems {
 		if _, err := fmt.Fprintln(g.opts.Stderr, p); err != nil {
 			return nil, err
 		}
+		if p.Severity == config.Error && strings.Contains(p.Text, fs.ErrPermission.Error()) {
+			hint = "; " + unreadable
+		}
 	}
 	if cfg == nil {
-		return nil, fmt.Errorf("%w: %d errors, %d warnings in %s", ErrConfig, report.Errors(), report.Warnings(), g.opts.ConfigPath)
+		return nil, fmt.Errorf("%w: %d errors, %d warnings in %s%s", ErrConfig, report.Errors(), report.Warnings(), g.opts.ConfigPath, hint)
 	}
 	return cfg, nil
 }
+
+// unreadable is what to do about files that root alone may read. At a start as
+// root everything can be read; a reload is done by the user that serves.
+const unreadable = "a reload reads files as the user that serves: let that user own keys (chown them to User, mode 600), or hand them over with systemd's LoadCredential="
 
 // reload takes up rotated logs and a changed configuration. Running sessions
 // keep what they were opened with; on any error the old configuration stays.

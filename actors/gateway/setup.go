@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sluice-gateway/sluice/actors/data"
@@ -36,9 +37,10 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 	s := &ftpsession.Setup{
 		Services: g.services,
 		Server:   server.Name,
+		Door:     serverID(server),
 		Pool:     pool,
 		Dialogue: dialogue.Config{
-			ServerNames:       append([]string{server.Name}, server.Aliases...),
+			ServerNames:       slices.Concat([]string{server.Name}, server.HostNames, server.Aliases),
 			UseIPv6:           cfg.Process.UseIPv6,
 			RetryCount:        set.Proxy.RetryCount,
 			TimeoutConnect:    set.Proxy.TimeoutConnect,
@@ -52,6 +54,9 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 			TimeoutIdle:       set.Timeouts.Idle,
 			TimeoutNoTransfer: set.Timeouts.NoTransfer,
 			TimeoutSession:    set.Timeouts.Session,
+			TLS:               frontDialogue(set.TLS),
+			BackendTLS:        engines[set.BackendTLS.Engine],
+			Protection:        protections[set.BackendTLS.Protection],
 			LimitLogins:       set.Limits.MaxClients.Max > 0,
 			AsciiDefault:      set.Data.DefaultTransferType == 'A',
 		},
@@ -63,6 +68,9 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		ProxyLog:       proxy,
 	}
 	var err error
+	if err = g.secure(s, cfg, set); err != nil {
+		return nil, fmt.Errorf("%s: %w", server.Pos, err)
+	}
 	if s.Dialogue.Masquerade, err = g.masquerade(ctx, set.Data.Masquerade); err != nil {
 		return nil, fmt.Errorf("%s: MasqueradeAddress: %w", server.Pos, err)
 	}

@@ -10,14 +10,15 @@ import (
 	"github.com/sluice-gateway/sluice/actors/ftpsession"
 	"github.com/sluice-gateway/sluice/actors/reception"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/backendurl"
 	"github.com/sluice-gateway/sluice/runtime/config"
 )
 
 // site is one virtual server that is served.
 type site struct {
 	server *config.Server
-	addrs  []netip.Addr // empty: any
-	door   *reception.Door
+	addrs  []netip.Addr    // empty: any
+	door   *reception.Door // without its Setup, which each hall has of its own
 	pools  []messages.Pool
 	// wings by class of the client, as <IfClass> may change anything; "" is for
 	// clients of no class
@@ -59,7 +60,6 @@ func (g *Gateway) site(ctx context.Context, cfg *config.Config, server *config.S
 		MaxLogins: capOf(limits.MaxClients),
 		PerHost:   capOf(limits.MaxClientsPerHost),
 		Conns:     capOf(limits.MaxConnectionsPerHost),
-		Setup:     s.admit(cfg),
 	}
 	return s, nil
 }
@@ -97,66 +97,27 @@ func capOf(c config.Cap) reception.Cap {
 	return reception.Cap{Max: c.Max, Text: c.Message}
 }
 
-// admit finds the setup for a client by its class.
-func (s *site) admit(cfg *config.Config) func(netip.Addr) (*ftpsession.Setup, error) {
-	return func(client netip.Addr) (*ftpsession.Setup, error) {
-		class := ""
-		if c := cfg.ClassOf(client, ""); c != nil {
-			class = c.Name
-		}
-		w := s.wings[class]
-		return w.setup, w.closed
-	}
-}
+// How well a site suits a connection; 0 is not at all.
+const (
+	asLast    = iota + 1 // it names no address
+	asDefault            // it is the DefaultServer
+	asFamily             // it names all addresses of the family
+	asNamed              // it names the address
+)
 
-// find chooses the server for a connection: one that names the address it
-// arrived at, else one that names all addresses of the family, else the
-// DefaultServer, else one without an address.
-func find(sites []*site, local netip.AddrPort) *reception.Door {
-	var best *site
-	rank := 0
-	for _, s := range sites {
-		if r := s.claim(local); r > rank {
-			best, rank = s, r
-		}
-	}
-	if best == nil {
-		return nil
-	}
-	return best.door
-}
-
-// shadow is the earlier site that takes all connections of a later one.
-func shadow(sites []*site, later *site) *site {
-	if len(later.addrs) == 0 {
-		return nil
-	}
-	var by *site
-	for _, ip := range later.addrs {
-		at := netip.AddrPortFrom(ip, later.server.Port)
-		i := slices.IndexFunc(sites, func(s *site) bool { return s.claim(at) >= later.claim(at) })
-		if i < 0 {
-			return nil
-		}
-		by = sites[i]
-	}
-	return by
-}
-
-// claim ranks how well a site suits a connection; 0 is not at all.
 func (s *site) claim(local netip.AddrPort) int {
 	ip := local.Addr()
 	switch {
 	case s.server.Port != local.Port():
 		return 0
 	case slices.Contains(s.addrs, ip):
-		return 4
+		return asNamed
 	case slices.ContainsFunc(s.addrs, func(a netip.Addr) bool { return a.IsUnspecified() && a.Is4() == ip.Is4() }):
-		return 3
+		return asFamily
 	case s.server.IsDefault:
-		return 2
+		return asDefault
 	case len(s.addrs) == 0:
-		return 1
+		return asLast
 	}
 	return 0
 }
@@ -167,7 +128,7 @@ func whyNot(served []*site, server *config.Server, classes []*config.Class) stri
 	id := serverID(server)
 	for _, s := range served {
 		if serverID(s.server) == id {
-			return fmt.Sprintf("the one at %s has the same ServerName, addresses and port", s.server.Pos)
+			return fmt.Sprintf("the one at %s has the same names, addresses and port", s.server.Pos)
 		}
 	}
 	why := ""
@@ -186,7 +147,7 @@ func whyNot(served []*site, server *config.Server, classes []*config.Class) stri
 // unserved says why a server must not be served by this version: because it
 // would do less than its configuration promises. Empty: it can be served.
 func unserved(set *config.Settings) string {
-	p, tls := set.Proxy, set.BackendTLS
+	p := set.Proxy
 	options := p.Options
 	switch {
 	case !p.Engine:
@@ -195,10 +156,6 @@ func unserved(set *config.Settings) string {
 		return "SFTPEngine is on, which has no effect in this version"
 	case p.Role == config.RoleForward:
 		return "ProxyRole forward has no effect in this version"
-	case set.TLS.Options.UseImplicitSSL, set.TLS.Required != config.TLSRequired{}:
-		return "TLS towards clients is required, which has no effect in this version"
-	case tls.Engine == config.TLSOn, tls.Engine == config.TLSMatchClient:
-		return "ProxyTLSEngine asks for TLS towards backends, which has no effect in this version"
 	case p.Policy.Sticky(), options.UseReverseProxyAuth:
 		return "ProxyReverseConnectPolicy " + p.Policy.String() + " or UseReverseProxyAuth has no effect in this version"
 	case options.UseProxyProtocolV1, options.UseProxyProtocolV2, options.UseDirectDataTransfers:
@@ -208,7 +165,7 @@ func unserved(set *config.Settings) string {
 		return "ProxyReverseServers names no backend that this version can reach"
 	}
 	for _, u := range p.StaticURLs() {
-		if u.Scheme != "ftp" {
+		if u.Scheme != backendurl.FTP && u.Scheme != backendurl.FTPS {
 			return "backend '" + u.String() + "' needs a protocol that has no effect in this version"
 		}
 	}
