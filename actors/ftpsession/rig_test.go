@@ -143,6 +143,7 @@ type rig struct {
 	setup   *Setup
 	policy  *ledger
 	client  *net.TCPConn
+	out     net.Conn // client, or TLS on it
 	in      *bufio.Reader
 	logs    *logs
 
@@ -204,7 +205,7 @@ func newRig(t testing.TB, answer func(int, messages.PickBackend) (messages.Backe
 		Server: "upstairs", Pool: "pool",
 		Dialogue:       dialogue.Config{RetryCount: 3, TimeoutConnect: patience, TimeoutLinger: patience, UseIPv6: true},
 		ConnectTimeout: patience, Stalled: patience,
-		Log: log, ProxyLog: log,
+		Log: log, ProxyLog: log, TLSLog: log,
 	}
 	return r
 }
@@ -214,7 +215,7 @@ func (r *rig) start() *rig {
 	r.t.Helper()
 	r.serveJournal()
 	client, server := pair(r.t)
-	r.client, r.in = client, bufio.NewReader(client)
+	r.client, r.out, r.in = client, client, bufio.NewReader(client)
 	r.session = New(7, server, addrPort(server.RemoteAddr()), addrPort(server.LocalAddr()), r.setup)
 	ctx, end := context.WithCancel(context.Background())
 	serviceCtx, endServices := context.WithCancel(context.Background())
@@ -264,7 +265,7 @@ func (r *rig) ended() error {
 
 func (r *rig) send(text string) {
 	r.t.Helper()
-	if _, err := io.WriteString(r.client, text); err != nil {
+	if _, err := io.WriteString(r.out, text); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -3,7 +3,9 @@ package ftpsession
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -27,22 +29,28 @@ func supervised(ctx context.Context, s *Session) error {
 // server is a small backend. It answers everything; single verbs can be given
 // a behaviour of their own.
 type server struct {
-	ln *net.TCPListener
-	on map[string]func(*visit, string)
+	ln  *net.TCPListener
+	on  map[string]func(*visit, string)
+	tls *tls.Config // what visit.secure and data connections do it with
 
-	wg    conc.WaitGroup
-	mu    sync.Mutex
-	conns []net.Conn
+	wg     conc.WaitGroup
+	mu     sync.Mutex
+	conns  []net.Conn
+	heard  []string // verbs, of all visits
+	stored []string
 }
 
 // visit is one control connection of a server.
 type visit struct {
 	*server
 	conn *net.TCPConn
+	out  net.Conn // conn, or TLS on it
+	in   *bufio.Reader
+	prot string // P: data connections are protected
 	pasv *net.TCPListener
 }
 
-func (v *visit) say(format string, args ...any) { fmt.Fprintf(v.conn, format+"\r\n", args...) }
+func (v *visit) say(format string, args ...any) { fmt.Fprintf(v.out, format+"\r\n", args...) }
 
 // serve starts a backend. Beyond verbs, on may have "banner".
 func serve(t testing.TB, on map[string]func(*visit, string)) *server {
@@ -75,7 +83,7 @@ func (s *server) accept() {
 			return
 		}
 		s.hold(conn)
-		s.wg.Go(func() { (&visit{server: s, conn: conn}).run() })
+		s.wg.Go(func() { (&visit{server: s, conn: conn, out: conn, in: bufio.NewReader(conn)}).run() })
 	}
 }
 
@@ -91,23 +99,32 @@ func (v *visit) run() {
 	} else {
 		v.say("220 scripted")
 	}
-	in := bufio.NewReader(v.conn)
 	for {
-		line, err := in.ReadString('\n')
+		line, err := v.in.ReadString('\n')
 		if err != nil {
 			return
 		}
 		verb, arg, _ := strings.Cut(strings.TrimSpace(line), " ")
+		v.mu.Lock()
+		v.heard = append(v.heard, verb)
+		v.mu.Unlock()
 		if act := v.on[verb]; act != nil {
 			act(v, arg)
 			continue
 		}
-		v.answer(verb)
+		v.answer(verb, arg)
 	}
 }
 
-func (v *visit) answer(verb string) {
+func (v *visit) answer(verb, arg string) {
 	switch verb {
+	case "AUTH":
+		if v.tls == nil {
+			v.say("500 AUTH not understood")
+			return
+		}
+		v.say("234 go ahead")
+		v.secure()
 	case "FEAT":
 		v.say("211-Features:\r\n EPSV\r\n211 End")
 	case "USER":
@@ -128,16 +145,21 @@ func (v *visit) answer(verb string) {
 		v.pasv = ln
 		v.say("229 Entering Extended Passive Mode (|||%d|)", ln.Addr().(*net.TCPAddr).Port)
 	case "RETR":
-		conn, err := v.pasv.AcceptTCP()
-		v.pasv.Close()
-		if err != nil {
-			v.say("425 %v", err)
-			return
-		}
-		v.say("150 here it comes")
-		fmt.Fprint(conn, "some bytes")
-		conn.Close()
-		v.say("226 done")
+		v.transfer(func(conn net.Conn) error {
+			_, err := io.WriteString(conn, "some bytes")
+			return err
+		})
+	case "STOR":
+		v.transfer(func(conn net.Conn) error {
+			b, err := io.ReadAll(conn)
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.stored = append(v.stored, string(b))
+			return err
+		})
+	case "PROT":
+		v.prot = arg
+		v.say("200 PROT it is")
 	default:
 		v.say("200 %s it is", verb)
 	}
