@@ -1,6 +1,7 @@
 package tlspolicy
 
 import (
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
@@ -256,6 +257,28 @@ func (c *chooser) result(list string) (Ciphers, error) {
 		return r, fmt.Errorf("of the ciphers in '%s' none can be spoken here; "+
 			"ECDHE with AES-GCM, ChaCha20-Poly1305 or AES-CBC can: %w", list, ErrNothingLeft)
 	}
+}
+
+// Kinds of keys in servers' certificates, as cipher suites tell them apart. An
+// Ed25519 key counts as ECDSA (RFC 8422 section 5.10).
+const (
+	KeyRSA   = "RSA"
+	KeyECDSA = "ECDSA"
+)
+
+// Fits reports whether a handshake up to TLS 1.2 can come to one of the suites,
+// in a version of the bounds and with a certificate of one of the kinds. No
+// kind stands for any; no list fits always.
+func (c Ciphers) Fits(b Bounds, kinds ...string) bool {
+	if c.IDs == nil {
+		return true
+	}
+	return slices.ContainsFunc(c.IDs, func(id uint16) bool {
+		s := suiteByID(id)
+		return s != nil && b.Min <= tls.VersionTLS12 &&
+			(s.version != "TLSv1.2" || b.Max >= tls.VersionTLS12) &&
+			(len(kinds) == 0 || slices.Contains(kinds, s.au))
+	})
 }
 
 // Ciphers13 is an understood list of TLS 1.3 suites. crypto/tls has no way to

@@ -117,6 +117,44 @@ func TestCiphers(t *testing.T) {
 	}
 }
 
+func TestFits(t *testing.T) {
+	old, all := Bounds{Min: tls.VersionTLS10, Max: tls.VersionTLS11}, Bounds{Min: tls.VersionTLS10, Max: tls.VersionTLS13}
+	cases := map[string]struct {
+		list  string
+		in    Bounds
+		kinds []string
+		want  bool
+	}{
+		"no_list":                     {"", old, []string{KeyRSA}, true},
+		"gcm_is_of_tls12":             {"AESGCM", old, nil, false},
+		"gcm_in_tls12":                {"AESGCM", all, nil, true},
+		"cbc_is_older":                {"AES128-SHA", old, nil, true},
+		"cbc_with_sha256_is_not":      {"AES128-SHA256", old, nil, false},
+		"rsa_for_an_rsa_key":          {"aRSA", all, []string{KeyRSA}, true},
+		"rsa_for_an_ecdsa_key":        {"aRSA", all, []string{KeyECDSA}, false},
+		"one_of_two_keys_is_enough":   {"aRSA", all, []string{KeyECDSA, KeyRSA}, true},
+		"nothing_old_without_old_tls": {"ALL", Bounds{Min: tls.VersionTLS13, Max: tls.VersionTLS13}, nil, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			list, err := ParseCiphers(c.list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := list.Fits(c.in, c.kinds...); got != c.want {
+				t.Errorf("fits: %v", got)
+			}
+		})
+	}
+}
+
+func TestProfileOfTheSystemIsTheDefault(t *testing.T) {
+	profile, err := ParseCiphers("PROFILE=SYSTEM:!kRSA")
+	if plain, _ := ParseCiphers("DEFAULT:!kRSA"); err != nil || !slices.Equal(profile.IDs, plain.IDs) {
+		t.Errorf("%v, %v", suiteNames(profile.IDs), err)
+	}
+}
+
 func TestCipherMistakes(t *testing.T) {
 	cases := map[string]struct{ list, gist string }{
 		"misspelt":               {"HIGH:!aNUL", "unknown cipher 'aNUL': did you mean aNULL?"},

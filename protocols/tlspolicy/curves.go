@@ -3,7 +3,6 @@ package tlspolicy
 import (
 	"crypto/tls"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -24,6 +23,10 @@ var curveIDs = map[string]tls.CurveID{
 	"secp256r1mlkem768":  tls.SecP256r1MLKEM768,
 	"secp384r1mlkem1024": tls.SecP384r1MLKEM1024,
 }
+
+// curveNames are the names to suggest.
+var curveNames = strings.Fields(`X25519 prime256v1 secp256r1 secp384r1 secp521r1 P-256 P-384 P-521
+X25519MLKEM768 SecP256r1MLKEM768 SecP384r1MLKEM1024`)
 
 // foreignCurves are OpenSSL's others, in lower case.
 var foreignCurves = strings.Fields(`x448 secp256k1 secp224r1 p-224 secp224k1 prime192v1 secp192r1 secp192k1
@@ -58,7 +61,7 @@ func ParseCurves(names []string) (Curves, error) {
 		case slices.Contains(foreignCurves, key):
 			r.Unspoken = append(r.Unspoken, name)
 		case !spoken:
-			return Curves{}, &UnknownError{Kind: "curve", Word: name, Nearest: nearest(name, maps.Keys(curveIDs))}
+			return Curves{}, &UnknownError{Kind: "curve", Word: name, Nearest: nearest(name, slices.Values(curveNames))}
 		}
 		asked++
 	}

@@ -134,22 +134,26 @@ func (c cacheOfOne) Put(string, *tls.ClientSessionState) {}
 // that knows sessions by their ID only.
 func TestSessionsByIDResume(t *testing.T) {
 	cert, key := signedBySelf(t, template("localhost", "localhost"))
-	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS11} {
-		t.Run(VersionName(version), func(t *testing.T) {
-			address := startServer(t, cert, key, version)
-			state, hello, secret := connect(t, address, version, nil, nil)
+	for name, c := range map[string]struct{ version, newest uint16 }{
+		"TLSv1.2":                          {tls.VersionTLS12, tls.VersionTLS12},
+		"TLSv1.2_from_one_who_speaks_more": {tls.VersionTLS12, tls.VersionTLS13},
+		"TLSv1.1":                          {tls.VersionTLS11, tls.VersionTLS11},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := startServer(t, cert, key, c.version)
+			state, hello, secret := connect(t, address, c.newest, nil, nil)
 			if state.DidResume || len(hello.SessionID) != 32 {
 				t.Fatalf("first connection: resumed %v, ID of %d bytes", state.DidResume, len(hello.SessionID))
 			}
 			session := resumption(t, state, hello, secret)
 			for range 3 {
-				state, again, _ := connect(t, address, version, hello.SessionID, session)
+				state, again, _ := connect(t, address, c.newest, hello.SessionID, session)
 				if !state.DidResume || !bytes.Equal(again.SessionID, hello.SessionID) {
 					t.Errorf("resumed %v, ID %x", state.DidResume, again.SessionID)
 				}
 			}
 			stranger := bytes.Repeat([]byte{1}, 32)
-			if state, _, _ := connect(t, address, version, stranger, session); state.DidResume {
+			if state, _, _ := connect(t, address, c.newest, stranger, session); state.DidResume {
 				t.Error("a stranger's ID was resumed")
 			}
 		})
@@ -189,7 +193,7 @@ func startServer(t *testing.T, cert *x509.Certificate, key *ecdsa.PrivateKey, ve
 	return ""
 }
 
-func connect(t *testing.T, address string, version uint16, id []byte, session *tls.ClientSessionState) (tls.ConnectionState, ServerHello, []byte) {
+func connect(t *testing.T, address string, newest uint16, id []byte, session *tls.ClientSessionState) (tls.ConnectionState, ServerHello, []byte) {
 	t.Helper()
 	tcp, err := net.DialTimeout("tcp", address, 5*time.Second)
 	if err != nil {
@@ -199,7 +203,7 @@ func connect(t *testing.T, address string, version uint16, id []byte, session *t
 	_ = tcp.SetDeadline(time.Now().Add(10 * time.Second))
 	v := &visit{Conn: tcp}
 	conn := tls.Client(v, &tls.Config{
-		InsecureSkipVerify: true, ServerName: "localhost", MinVersion: version, MaxVersion: version,
+		InsecureSkipVerify: true, ServerName: "localhost", MinVersion: tls.VersionTLS10, MaxVersion: newest,
 		Rand: OfferSessionID(rand.Reader, id), KeyLogWriter: &v.keys, ClientSessionCache: cacheOfOne{session},
 	})
 	if err := conn.Handshake(); err != nil {

@@ -72,6 +72,11 @@ func TestCurves(t *testing.T) {
 	if _, err := ParseCurves([]string{"secp256r2"}); err == nil || !strings.Contains(err.Error(), "unknown curve 'secp256r2': did you mean secp256r1?") {
 		t.Errorf("misspelt: %v", err)
 	}
+	for _, name := range curveNames {
+		if _, err := ParseCurves([]string{name}); err != nil {
+			t.Errorf("%s is suggested, and refused: %v", name, err)
+		}
+	}
 	if _, err := ParseCurves([]string{"X448"}); !errors.Is(err, ErrNothingLeft) {
 		t.Errorf("X448 alone: %v", err)
 	}

@@ -1,6 +1,15 @@
 package config
 
-import "fmt"
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/tls"
+	"fmt"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/protocols/tlspolicy"
+)
 
 // Checks of TLS settings against each other and against the files they name.
 // They run on the resolved settings of each server and class.
@@ -19,7 +28,50 @@ func (l *loader) checkFrontTLS(r resolved) {
 	l.checkPair(r, pair{"TLSRSACertificateFile", "TLSRSACertificateKeyFile", t.RSACertFile, t.RSAKeyFile})
 	l.checkPair(r, pair{"TLSECCertificateFile", "TLSECCertificateKeyFile", t.ECCertFile, t.ECKeyFile})
 	l.checkCertificates(r, "TLSCertificateChainFile", t.ChainFile)
+	l.checkTerms(r, "TLS", t.Protocols, t.Ciphers, l.keyKinds(t.RSACertFile, t.ECCertFile))
 	l.checkVerification(r)
+}
+
+// checkTerms tells when protocols, cipher suites and keys cannot come together.
+// What is wrong with one of them alone was reported where it stands.
+func (l *loader) checkTerms(r resolved, prefix string, protocols TLSVersions, list string, kinds []string) {
+	bounds, err := tlspolicy.Versions(protocols).Bounds()
+	if err != nil || bounds.Min > tls.VersionTLS12 {
+		return // TLS 1.3 has suites of its own, for every kind of key
+	}
+	known, err := tlspolicy.ParseCiphers(list)
+	name := prefix + "CipherSuite"
+	switch {
+	case err != nil:
+	case !known.Fits(bounds):
+		l.report(Error, r.at(name), name, fmt.Sprintf("none of the cipher suites belongs to a protocol of %sProtocol: write TLSv1.2 there, or suites such as ECDHE+AES+SHA here", prefix))
+	case !known.Fits(bounds, kinds...) && bounds.Max <= tls.VersionTLS12:
+		l.report(Error, r.at(name), name, fmt.Sprintf("none of the cipher suites fits the certificate, which has a key of the kind %s", strings.Join(kinds, " or ")))
+	case !known.Fits(bounds, kinds...):
+		l.report(Warning, r.at(name), name, fmt.Sprintf("none of the cipher suites fits the certificate, which has a key of the kind %s: "+
+			"clients up to TLS 1.2 cannot encrypt", strings.Join(kinds, " or ")))
+	}
+}
+
+// keyKinds are the kinds of keys in certificates; nil if one cannot be read.
+func (l *loader) keyKinds(files ...string) []string {
+	var kinds []string
+	for _, name := range files {
+		if name == "" {
+			continue
+		}
+		f := l.pem(name)
+		if len(f.certs) == 0 {
+			return nil
+		}
+		switch f.certs[0].PublicKey.(type) {
+		case *rsa.PublicKey:
+			kinds = append(kinds, tlspolicy.KeyRSA)
+		case *ecdsa.PublicKey, ed25519.PublicKey:
+			kinds = append(kinds, tlspolicy.KeyECDSA)
+		}
+	}
+	return kinds
 }
 
 // checkVerification is about clients' certificates.
@@ -71,6 +123,7 @@ func (l *loader) checkBackendTLS(r resolved) {
 	if t.KeyFile != "" && !r.written("ProxyTLSCertificateFile") {
 		l.report(Warning, r.at("ProxyTLSCertificateKeyFile"), "ProxyTLSCertificateKeyFile", "has no effect without a ProxyTLSCertificateFile")
 	}
+	l.checkTerms(r, "ProxyTLS", t.Protocols, t.Ciphers, nil)
 	l.checkPair(r, pair{"ProxyTLSCertificateFile", "ProxyTLSCertificateKeyFile", t.CertificateFile, t.KeyFile})
 	if t.VerifyServer {
 		l.checkAuthorities(r, "ProxyTLS", t.CAFile, t.CAPath, t.CRLFile, t.CRLPath)

@@ -172,6 +172,13 @@ func TestTLS(t *testing.T) {
 		"curve_unknown":            {"TLSECDHCurve X25519:secp256r2", Error, "1:14", "unknown curve 'secp256r2': did you mean secp256r1?"},
 		"curve_unspoken":           {"TLSECDHCurve X448:X25519", Warning, "1:14", "X448 cannot be spoken"},
 
+		// What fits together.
+		"suites_of_another_protocol":         {withCert + "TLSProtocol TLSv1 TLSv1.1\nTLSCipherSuite AESGCM", Error, "5:1", "belongs to a protocol of TLSProtocol"},
+		"suites_of_another_protocol_backend": {proxy + "ProxyTLSProtocol TLSv1\nProxyTLSCipherSuite CHACHA20", Error, "4:1", "belongs to a protocol of ProxyTLSProtocol"},
+		"suites_for_another_key":             {withCert + "TLSCipherSuite ECDHE+aRSA", Warning, "4:1", "has a key of the kind ECDSA: clients up to TLS 1.2"},
+		"suites_for_another_key_only":        {withCert + "TLSProtocol TLSv1.2\nTLSCipherSuite ECDHE+aRSA", Error, "5:1", "none of the cipher suites fits the certificate"},
+		"suites_do_not_matter_to_tls13":      {withCert + "TLSProtocol TLSv1.3\nTLSCipherSuite ECDHE+aRSA", 0, "", ""},
+
 		// Directives and options that cannot have an effect.
 		"psk_towards_backends":    {"ProxyTLSPreSharedKey me hex:/psk", Error, "1:1", "pre-shared keys cannot be had"},
 		"psk_towards_clients":     {"TLSPreSharedKey me hex:/psk", Error, "1:1", "RFC 8446, section 7.1"},
@@ -259,6 +266,21 @@ func TestVersionsAreThoseOfThePolicy(t *testing.T) {
 			t.Errorf("%s has another bit here", theirs)
 		}
 	}
+}
+
+// FuzzPEM: a file may hold anything.
+func FuzzPEM(f *testing.F) {
+	c := credentials()
+	f.Add([]byte(c.cert + c.key))
+	f.Add(c.x509.Raw)
+	f.Add([]byte("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p := pemFile{raw: raw}
+		p.read()
+		if p.encrypted && !p.hasKey {
+			t.Fatal("a key with a pass phrase is a key")
+		}
+	})
 }
 
 // The built-in default must be what the directive would accept.

@@ -50,9 +50,9 @@ TLSVerifyClient on.`},
 	{Name: "TLSCipherSuite", Contexts: anyServer, Syntax: "[TLSv1.3|TLSv1.2|TLSv1.1|TLSv1.0] list",
 		Default: "ECDHE with AES-GCM, ChaCha20-Poly1305 or AES-CBC-SHA; all of TLSv1.3", many: true, last: true,
 		Text: `Cipher suites for clients up to TLS 1.2, in OpenSSL's syntax; suites of TLS 1.3 have a line of their own with TLSv1.3 before
-the list, but none of its three can be switched off. The list says which suites are used, not in which order. Suites without
-elliptic curves (DHE, kRSA, RC4, 3DES …): only kRSA ones are spoken, and only when the list has them. A word that OpenSSL does not
-know is an error here.`,
+the list, but none of its three can be switched off. The list says which suites are used, not in which order. DHE suites are
+never spoken; those with RSA key exchange, and by their own names 3DES and RC4, only when the list has them. A word that OpenSSL does
+not know is an error here.`,
 		parse: cipherSuite(
 			func(s *Settings) *string { return &s.TLS.Ciphers },
 			func(s *Settings) *string { return &s.TLS.Ciphers13 })},
