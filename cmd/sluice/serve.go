@@ -85,7 +85,6 @@ func serve(ctx context.Context, f serveFlags, stderr io.Writer) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
 
-	service.ShareProcessors(os.Getenv)
 	g, err := gateway.Start(ctx, gateway.Options{
 		ConfigPath: f.config,
 		Defines:    f.defines,
@@ -97,6 +96,7 @@ func serve(ctx context.Context, f serveFlags, stderr io.Writer) error {
 		Drain:      f.drain,
 		Getenv:     os.Getenv,
 		LookupEnv:  os.LookupEnv,
+		Processors: service.ShareProcessors(os.Getenv),
 	})
 	if errors.Is(err, gateway.ErrConfig) {
 		fmt.Fprintf(stderr, "sluice: %v\n", err)
