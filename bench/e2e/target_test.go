@@ -107,6 +107,9 @@ func startGateway(t testing.TB, backends []string, extra ...string) (*peers.Gate
 // directive begins with Proxy go into the mod_proxy section, the others to the server.
 func configuration(g *peers.Gateway, port int, backends []string, extra ...string) string {
 	var server, proxy []string
+	if !named("ProxyTLSEngine", extra) {
+		proxy = append(proxy, "ProxyTLSEngine off")
+	}
 	for _, line := range extra {
 		if strings.HasPrefix(line, "Proxy") {
 			proxy = append(proxy, line)
@@ -129,10 +132,18 @@ ProxyEngine on
 ProxyRole reverse
 ProxyLog %[2]s/proxy.log
 ProxyTables %[2]s/tables
-ProxyTLSEngine off
 %[4]s
 </IfModule>
 `, port, g.Dir, strings.Join(server, "\n"), strings.Join(proxy, "\n"))
+}
+
+func named(directive string, lines []string) bool {
+	for _, line := range lines {
+		if strings.HasPrefix(line, directive+" ") {
+			return true
+		}
+	}
+	return false
 }
 
 func freePort(t testing.TB) int {
