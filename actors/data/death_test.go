@@ -11,6 +11,7 @@ import (
 
 	"github.com/sourcegraph/conc"
 
+	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 )
@@ -24,10 +25,15 @@ func TestDoomed(t *testing.T) {
 		t.Skip("a helper of TestTheDeathOfTheGatewayIsNoEnd")
 	}
 	front, back := netip.MustParseAddrPort(os.Getenv(doomed)), netip.MustParseAddrPort(os.Getenv(doomed+"_BACK"))
-	ch := New(Config{
+	cfg := Config{
 		Front: Leg{Addr: front}, Back: Leg{Addr: back},
 		Pipes: newPipes(t), Tell: mailbox.New[messages.ToSession](1),
-	})
+	}
+	if os.Getenv(doomed+"_TLS") != "" {
+		h := newHouse(t, mix{tls13, tls13}, func(s *stage.ServerConfig, _ *stage.ClientConfig) { s.NoSessionReuseRequired = true })
+		h.secure(&cfg)
+	}
+	ch := New(cfg)
 	ch.Proceed()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -38,6 +44,11 @@ func TestDoomed(t *testing.T) {
 
 // A client must not take what a killed gateway leaves behind for a whole file.
 func TestTheDeathOfTheGatewayIsNoEnd(t *testing.T) {
+	t.Run("plain", func(t *testing.T) { dieInATransfer(t, mix{}) })
+	t.Run("tls", func(t *testing.T) { dieInATransfer(t, mix{tls13, tls13}) })
+}
+
+func dieInATransfer(t *testing.T, m mix) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Skip(err)
@@ -46,23 +57,24 @@ func TestTheDeathOfTheGatewayIsNoEnd(t *testing.T) {
 	back, backAddr := listener(t)
 	cmd := exec.Command(self, "-test.run=^TestDoomed$")
 	cmd.Env = append(os.Environ(), doomed+"="+frontAddr.String(), doomed+"_BACK="+backAddr.String())
+	if m != (mix{}) {
+		cmd.Env = append(cmd.Env, doomed+"_TLS=yes")
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 
-	_ = back.SetDeadline(time.Now().Add(patience))
-	backend, err := back.AcceptTCP()
-	if err != nil {
+	// Strangers to the child's sessions, which it has been told to put up with.
+	h := &house{mix: m, client: peerConfig(m.front), backend: peerConfig(m.back)}
+	backend := h.peer(messages.BackSide, accepted(t, back))
+	if err := backend.greet(); err != nil {
 		t.Fatal(err)
 	}
-	defer backend.Close()
-	_ = front.SetDeadline(time.Now().Add(patience))
-	client, err := front.AcceptTCP()
-	if err != nil {
+	client := h.peer(messages.FrontSide, accepted(t, front))
+	if err := client.greet(); err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
 	if _, err := backend.Write([]byte("half of it")); err != nil {
 		t.Fatal(err)
 	}
@@ -73,5 +85,5 @@ func TestTheDeathOfTheGatewayIsNoEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = client.SetDeadline(time.Now().Add(patience))
-	wantReset(t, client)
+	wantReset(t, client.tcp)
 }

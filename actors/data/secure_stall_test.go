@@ -164,7 +164,8 @@ func TestASlowRecordIsNotStalled(t *testing.T) {
 }
 
 // A client on a slow line, with much in the send buffer towards it: the socket
-// takes nothing new for longer than the limit, yet all the time bytes move.
+// takes nothing new for longer than the limit, yet all the time bytes move. It
+// breaks off in the end, so that there is an end.
 func TestSecureLargeSendBufferOnASlowLine(t *testing.T) {
 	const limit = 300 * time.Millisecond
 	for _, m := range mixes {
@@ -174,26 +175,24 @@ func TestSecureLargeSendBufferOnASlowLine(t *testing.T) {
 			_ = dest.tcp.SetReadBuffer(16 << 10)
 			_ = ch.front.SetWriteBuffer(1 << 20)
 			var wg conc.WaitGroup
-			wg.Go(func() {
-				_, _ = source.Write(make([]byte, 4<<20))
-				_ = source.closeWrite()
-			})
+			wg.Go(func() { _, _ = source.Write(make([]byte, 4<<20)) })
 			wg.Go(func() {
 				tick := time.NewTicker(30 * time.Millisecond)
 				defer tick.Stop()
 				buf := make([]byte, 10<<10)
 				for begin := time.Now(); time.Since(begin) < 6*limit; <-tick.C {
 					if _, err := dest.tcp.Read(buf); err != nil { // records as they are
-						return
+						break
 					}
 				}
-				_, _ = io.Copy(io.Discard, dest.tcp)
+				hangUp(dest.tcp)
 			})
-			if f := ch.copy(ch.front, ch.back, messages.BackSide); f != nil {
-				t.Errorf("%v at the %v, stage %v, after %d bytes", f.err, f.side, f.stage, ch.bytes)
+			f := ch.copy(ch.front, ch.back, messages.BackSide)
+			if f == nil || f.side != messages.FrontSide || f.stage != messages.StageCopy {
+				t.Errorf("got %+v after %d bytes, want the client's reset", f, ch.bytes)
 			}
-			ch.front.Close()
-			ch.back.Close()
+			hangUp(ch.front)
+			hangUp(ch.back)
 			wg.Wait()
 		})
 	}
