@@ -46,6 +46,10 @@ const introduction = `Measures the gateway beside its peers: the same load and t
 Figures depend on the machine and its mood; compare ratios within one run, never figures of two.
 The peers come from .ci/peers; those that are missing are named and left out.
 
+FTPS is measured with TLS 1.3 and AES-128-GCM on every leg, RSA 2048 as the gateway's certificate, P-256
+as the backend's, PROT P, verification of the backend, and the gateways' defaults for everything else.
+Every login is a full handshake of the client; towards the backend a gateway may resume sessions.
+
 To see where the gateway spends its time, let one point run long and look at it meanwhile:
   go run ./bench -v -targets sluice -only retr-8 -rounds 1 -span 60s -isolate=false
   perf record -g -p PID -- sleep 20          -v prints PID

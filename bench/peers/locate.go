@@ -65,10 +65,11 @@ var unpacked = map[string]struct{ packages, binary string }{
 // installed lists the programs that .ci/peers installs on the system, with their packages.
 var installed = map[string]string{
 	"lftp": "lftp", "curl": "curl", "python3": "python3", "strace": "strace", "unshare": "util-linux",
+	"openssl": "openssl",
 }
 
 // Locate finds a server ("vsftpd", "proftpd", "pureftpd", "haproxy") in the cache or a client
-// ("lftp", "curl", "python3", "strace") on the system. The error names the Debian package to
+// ("lftp", "curl", "python3", "strace", "openssl") on the system. The error names the Debian package to
 // get when it is missing.
 func Locate(name string) (Install, error) {
 	if pack, ok := installed[name]; ok {

@@ -18,10 +18,6 @@ var (
 	front = target.Legs{Client: true}
 )
 
-// idleShare is how many of the idle sessions there are over TLS, as a divisor: a process for each, with
-// TLS on both sides, fills a small machine's memory.
-const idleShare = 2
-
 // tlsThroughput is throughput with private data connections, from TLS clients to a backend with TLS or
 // without. Files are smaller than in clear, since what is under way must be brought to its end.
 func tlsThroughput(legs target.Legs, verb string, streams int) Point {
@@ -84,7 +80,7 @@ func tlsIdle() Point {
 		Legs:   both,
 		Rounds: 3,
 		run: func(ctx context.Context, s site) ([]measure.Sample, error) {
-			return s.weigh("tls_idle", s.scale.Idle/idleShare, func(j load.Job) (load.Tally, error) { return load.SecureIdle(ctx, j) })
+			return s.weigh("tls_idle", s.scale.Idle, func(j load.Job) (load.Tally, error) { return load.SecureIdle(ctx, j) })
 		},
 	}
 }

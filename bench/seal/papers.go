@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 
 	"github.com/sluice-gateway/sluice/bench/certs"
 )
@@ -27,7 +28,7 @@ type Papers struct {
 
 // NewPapers makes papers in dir, for 127.0.0.1.
 func NewPapers(dir string) (Papers, error) {
-	p := Papers{CA: dir + "/ca.pem"}
+	p := Papers{CA: filepath.Join(dir, "ca.pem")}
 	authority, err := certs.NewAuthority("Proving Ground Root")
 	if err != nil {
 		return Papers{}, err
