@@ -54,12 +54,13 @@ func (g *Gateway) site(ctx context.Context, cfg *config.Config, server *config.S
 		}
 		s.wings[class] = w
 	}
-	limits := server.Settings("").Limits
+	limits, tls := server.Settings("").Limits, server.Settings("").TLS
 	s.door = &reception.Door{
 		Server:    serverID(server),
 		MaxLogins: capOf(limits.MaxClients),
 		PerHost:   capOf(limits.MaxClientsPerHost),
 		Conns:     capOf(limits.MaxConnectionsPerHost),
+		Mute:      tls.Engine && tls.Options.UseImplicitSSL,
 	}
 	return s, nil
 }

@@ -33,6 +33,10 @@ func TestAdmission(t *testing.T) {
 			func(_ *reception.Plan, d *reception.Door) { d.Conns = reception.Cap{Max: 2, Text: "only %m"} },
 			"530 only 2", "MaxConnectionsPerHost reached",
 		},
+		"who_understands_nothing_in_clear_hears_nothing": {
+			func(_ *reception.Plan, d *reception.Door) { d.Conns, d.Mute = reception.Cap{Max: 2, Text: "only %m"}, true },
+			"", "MaxConnectionsPerHost reached",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := open(t, time.Second, c.change)

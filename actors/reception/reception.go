@@ -38,6 +38,9 @@ type Door struct {
 	MaxLogins Cap    // MaxClients
 	PerHost   Cap    // MaxClientsPerHost
 	Conns     Cap    // MaxConnectionsPerHost
+	// Mute turns clients away without a word: they begin with TLS and understand
+	// nothing in clear.
+	Mute bool
 	// Behind are the doors of the servers that a client of this one may go on to
 	// by name (HOST, SNI), by their Server. It has come in by this one all the
 	// same: only logins count for them.
@@ -45,6 +48,14 @@ type Door struct {
 	// Setup makes what a client's session needs; an error turns the client
 	// away without a word (ProxyEngine off, a client that is not permitted).
 	Setup func(client netip.Addr) (*ftpsession.Setup, error)
+}
+
+// refusal is what a client that is turned away hears; empty: nothing.
+func (d *Door) refusal(text string) ftp.Reply {
+	if text == "" || d.Mute {
+		return ftp.Reply{}
+	}
+	return ftp.LoginRefused(text)
 }
 
 // Plan is what the configuration says about admission. A reload makes a new
@@ -195,17 +206,13 @@ func (r *Reception) admit(ctx context.Context, m messages.AdmitClient) {
 		r.turnAway(m, ftp.Reply{}, fmt.Sprintf("MaxInstances (%d) reached", r.plan.MaxInstances))
 		return
 	case r.recent.full(r.plan.Rate, now):
-		var reply ftp.Reply
-		if text := r.plan.Rate.Text; text != "" {
-			reply = ftp.LoginRefused(text)
-		}
-		r.turnAway(m, reply, "MaxConnectionRate reached")
+		r.turnAway(m, door.refusal(r.plan.Rate.Text), "MaxConnectionRate reached")
 		return
 	case door.PerHost.full(r.counts[at]):
-		r.turnAway(m, ftp.LoginRefused(door.PerHost.text()), "MaxClientsPerHost reached")
+		r.turnAway(m, door.refusal(door.PerHost.text()), "MaxClientsPerHost reached")
 		return
 	case door.Conns.full(r.counts[at]):
-		r.turnAway(m, ftp.LoginRefused(door.Conns.text()), "MaxConnectionsPerHost reached")
+		r.turnAway(m, door.refusal(door.Conns.text()), "MaxConnectionsPerHost reached")
 		return
 	}
 	setup, err := door.Setup(host)
