@@ -34,7 +34,9 @@ func TestAdmission(t *testing.T) {
 			"530 only 2", "MaxConnectionsPerHost reached",
 		},
 		"who_understands_nothing_in_clear_hears_nothing": {
-			func(_ *reception.Plan, d *reception.Door) { d.Conns, d.Mute = reception.Cap{Max: 2, Text: "only %m"}, true },
+			func(_ *reception.Plan, d *reception.Door) {
+				d.Conns, d.Mute = reception.Cap{Max: 2, Text: "only %m"}, true
+			},
 			"", "MaxConnectionsPerHost reached",
 		},
 	} {
