@@ -146,6 +146,7 @@ type rig struct {
 	out     net.Conn // client, or TLS on it
 	in      *bufio.Reader
 	logs    *logs
+	records chan messages.RecordTransfer // the first few
 
 	end  context.CancelFunc
 	wg   conc.WaitGroup
@@ -194,7 +195,8 @@ func picking(addrs ...netip.AddrPort) func(int, messages.PickBackend) (messages.
 
 // newRig makes a session that waits for start.
 func newRig(t testing.TB, answer func(int, messages.PickBackend) (messages.BackendPicked, bool)) *rig {
-	r := &rig{t: t, policy: newLedger(answer), logs: &logs{}, done: make(chan struct{})}
+	r := &rig{t: t, policy: newLedger(answer), logs: &logs{}, done: make(chan struct{}),
+		records: make(chan messages.RecordTransfer, 8)}
 	log := zerolog.New(r.logs).Level(zerolog.DebugLevel)
 	r.setup = &Setup{
 		Services: &Services{
@@ -236,14 +238,20 @@ func (r *rig) start() *rig {
 	return r
 }
 
-// serveJournal drops what is recorded, until the test ends.
+// serveJournal takes what is recorded, until the test ends.
 func (r *rig) serveJournal() {
 	stop := make(chan struct{})
 	var wg conc.WaitGroup
 	wg.Go(func() {
 		for {
 			select {
-			case <-r.setup.Services.Journal.C():
+			case m := <-r.setup.Services.Journal.C():
+				if record, ok := m.(messages.RecordTransfer); ok {
+					select {
+					case r.records <- record:
+					default:
+					}
+				}
 			case <-stop:
 				return
 			}

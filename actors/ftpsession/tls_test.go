@@ -17,11 +17,13 @@ func TestTLS_on_both_sides(t *testing.T) {
 			s := serve(t, nil)
 			r := newTLSRig(t, s)
 			r.config.MinVersion, r.config.MaxVersion = version, version
+			r.setup.TransferLog = "/somewhere/xferlog"
 			s.set(func() { s.tls.MinVersion, s.tls.MaxVersion = version, version })
 			r.start()
 			r.authTLS()
 			r.private()
 			r.login()
+			var records []messages.RecordTransfer
 			for range 3 {
 				d := r.open("RETR f")
 				if got, err := io.ReadAll(d); err != nil || string(got) != "some bytes" {
@@ -35,9 +37,15 @@ func TestTLS_on_both_sides(t *testing.T) {
 				}
 				u.Close()
 				r.hear("226 ")
+				records = append(records, <-r.records, <-r.records)
 			}
 			r.ask("QUIT", "221 ")
 			r.leftAlone()
+			for _, m := range records {
+				if m.Service != messages.FTPS || !m.Complete {
+					t.Errorf("recorded %+v", m)
+				}
+			}
 			if got := s.lastStored(); got != "all of it|all of it|all of it" {
 				t.Errorf("stored %q", got)
 			}

@@ -13,7 +13,9 @@
 //     ended properly and every byte was handed on. Everything else is passed
 //     on as a break.
 //  4. Whatever ends a session ends it through Machine.end, once.
+//  5. Nothing is said while a handshake is under way, and nothing that was heard
+//     in clear counts after it (tls.go, protect.go).
 //
-// Behaviour follows RFC 959, 2389, 2428, 3659, 7151 and, where those leave
-// room, what ProFTPD's mod_proxy does.
+// Behaviour follows RFC 959, 2228, 2389, 2428, 3659, 4217, 7151 and, where those
+// leave room, what ProFTPD's mod_tls and mod_proxy do.
 package dialogue
