@@ -74,7 +74,7 @@ func (g *Guest) Control(ctx context.Context, tcp *net.TCPConn) (*Conn, messages.
 	g.secured = true
 	info := describe(&state)
 	info.Vars = g.vars(&state)
-	logCreated(g.log.Info(), info, "control")
+	logCreated(introduced(g.log.Info(), &state), info, "control")
 	return conn, info, nil
 }
 

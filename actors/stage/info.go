@@ -31,6 +31,18 @@ func logCreated(e *zerolog.Event, info messages.TLSInfo, channel string) {
 	e.Str("channel", channel).Msgf("%s connection created, using cipher %s (%d bits)", info.Version, info.Cipher, info.Bits)
 }
 
+// introduced says what a client called the server, and what its certificate calls the
+// client.
+func introduced(e *zerolog.Event, state *tls.ConnectionState) *zerolog.Event {
+	if state.ServerName != "" {
+		e = e.Str("sni", state.ServerName)
+	}
+	if len(state.PeerCertificates) > 0 {
+		e = e.Str("subject", tlspolicy.DN(state.PeerCertificates[0].RawSubject))
+	}
+	return e
+}
+
 // vars are the TLS_… variables of the control connection.
 func (g *Guest) vars(state *tls.ConnectionState) map[string]string {
 	own := g.shown
