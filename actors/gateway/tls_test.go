@@ -295,7 +295,7 @@ func TestTLSLog(t *testing.T) {
 	c.send("this is no handshake")
 	logged := func() string { text, _ := os.ReadFile(r.path("tls.log")); return string(text) }
 	r.until("two lines in TLSLog", func() bool { return strings.Count(logged(), "\n") >= 2 })
-	for _, want := range []string{"TLSv1.3", "TLS_AES_128_GCM_SHA256", "127.0.0.1", "level=warn"} {
+	for _, want := range []string{"TLSv1.3", "TLS_AES_128_GCM_SHA256", "sni=gateway.test", "127.0.0.1", "level=warn"} {
 		if !strings.Contains(logged(), want) {
 			t.Errorf("TLSLog does not say %q:\n%s", want, logged())
 		}

@@ -131,7 +131,7 @@ func TestClients_show_certificates(t *testing.T) {
 	}
 	r.until("the reasons in TLSLog", func() bool {
 		text, _ := os.ReadFile(r.path("tls.log"))
-		return strings.Contains(string(text), "revoked") && strings.Count(string(text), "level=warn") == 2
+		return strings.Contains(string(text), `subject="CN = good client"`) && strings.Contains(string(text), "revoked") && strings.Count(string(text), "level=warn") == 2
 	})
 }
 
