@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"net"
 	"net/netip"
@@ -23,6 +24,11 @@ import (
 //     servers let each be used once, so each is, as long as others are left.
 //   - TLS 1.2 by ticket, or by session ID with servers that give none, which
 //     crypto/tls does not know how to do by itself (tlspolicy.ClientSession).
+//   - Where the control connection itself has resumed an earlier visit's session,
+//     data connections go by the tickets that it was given since, if there are
+//     any: ProFTPD marks the tickets of each control connection. With tickets of
+//     TLS 1.2 they give the control connection's session ID, by which ProFTPD
+//     compares them, although TLS itself does not care (RFC 5077 section 3.4).
 //
 // NoSessionTickets leaves tickets of TLS 1.2 alone where it can: crypto/tls ties
 // the readiness to take them to that of taking those of TLS 1.3, without which no
@@ -40,8 +46,9 @@ type Visit struct {
 
 	mu      sync.Mutex // connections are read by goroutines of their own
 	tickets []*tls.ClientSessionState
-	byID    *offer
-	kept    bool // the store has a session of this visit
+	last    *offer // for want of tickets: the session by its ID, or by the ticket of an earlier visit; nil: none
+	sid     []byte // to go with tickets; nil: any will do
+	kept    bool   // the store has a session of this visit
 }
 
 // idSize is the length of session IDs that can be offered; all known servers give
@@ -109,13 +116,13 @@ func (v *Visit) recall(peer netip.Addr) *offer {
 }
 
 // take gives the session to offer on the next data connection: the youngest
-// ticket, which is spent unless it is the last, or the session by its ID.
+// ticket, which is spent unless it is the last, or what there is in its place.
 func (v *Visit) take() *offer {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	n := len(v.tickets)
 	if n == 0 {
-		return v.byID
+		return v.last
 	}
 	o := &offer{state: v.tickets[n-1]}
 	if n > 1 {
@@ -131,20 +138,17 @@ func (v *Visit) settle(l *leg, state *tls.ConnectionState) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
-	case state.DidResume && len(l.offer.id) > 0:
-		v.byID, v.kept = l.offer, true
 	case state.DidResume:
-		// Newer ones of this connection come before it.
-		v.tickets = slices.Insert(v.tickets, 0, l.offer.state)
+		v.last, v.sid, v.kept = l.offer, l.sid, v.kept || len(l.offer.id) > 0
 	case state.Version <= tls.VersionTLS12:
-		if v.byID = l.sessionByID(state); v.byID == nil {
+		if v.last = l.sessionByID(state); v.last == nil {
 			return
 		}
 		if v.client.config.NoSessionTickets {
 			v.tickets = nil
 		}
 		if len(v.tickets) == 0 {
-			v.keep(*v.byID)
+			v.keep(*v.last)
 		}
 	}
 }
@@ -168,6 +172,7 @@ type leg struct {
 	control bool
 	peer    netip.Addr
 	offer   *offer // nil: none
+	sid     []byte // the session ID to offer; nil: any
 
 	hello   tlspolicy.HelloParser
 	secret  []byte // the master secret of a full handshake up to TLS 1.2
@@ -181,9 +186,10 @@ func (l *leg) handshake(ctx context.Context, tcp *net.TCPConn) (*Conn, error) {
 	config.ClientSessionCache = l
 	config.VerifyConnection = l.verify
 	a := attempt{limit: c.limit, exact: l.control, wrap: func(conn net.Conn) *tls.Conn { return tls.Client(conn, config) }}
+	l.sid = l.sessionID()
 	switch {
-	case l.offer != nil && len(l.offer.id) > 0:
-		config.Rand = tlspolicy.OfferSessionID(rand.Reader, l.offer.id)
+	case l.sid != nil:
+		config.Rand = tlspolicy.OfferSessionID(rand.Reader, l.sid)
 	case l.offer == nil && c.config.NoSessionTickets && c.oldAtMost():
 		config.SessionTicketsDisabled = true
 	}
@@ -195,6 +201,25 @@ func (l *leg) handshake(ctx context.Context, tcp *net.TCPConn) (*Conn, error) {
 	conn, err := a.handshake(ctx, tcp)
 	l.diagnose(conn, err)
 	return conn, err
+}
+
+// sessionID is the one to offer. A ticket on a control connection goes with one
+// that is made of it, so that there is one to repeat.
+func (l *leg) sessionID() []byte {
+	switch {
+	case l.offer == nil:
+		return nil
+	case len(l.offer.id) > 0:
+		return l.offer.id
+	case !l.control:
+		return l.visit.sid
+	}
+	ticket, _, err := l.offer.state.ResumptionState()
+	if err != nil {
+		return nil
+	}
+	sum := sha256.Sum256(ticket)
+	return sum[:]
 }
 
 // likely saves the backend a key exchange that it has not chosen before, the
