@@ -84,25 +84,25 @@ func (b *logbook) open(path string, rules logfile.Rules) (*logfile.File, error) 
 
 // tls returns the log of handshakes with clients, which names who they are by
 // their certificates, so it is readable to nobody else. Without one, or where it
-// cannot be opened, only failures are logged, in the system log.
+// cannot be opened, only failures are logged, in the system log, unless more was
+// asked for.
 func (b *logbook) tls(t config.TLS, system zerolog.Logger) zerolog.Logger {
-	level := zerolog.InfoLevel
+	level, otherwise := zerolog.InfoLevel, system.Level(max(zerolog.WarnLevel, system.GetLevel()))
 	if t.Options.EnableDiags {
-		level = zerolog.DebugLevel
+		level, otherwise = zerolog.DebugLevel, system
 	}
-	failures := system.Level(max(zerolog.WarnLevel, system.GetLevel()))
 	switch {
 	case t.Log.Off:
 		return zerolog.Nop()
 	case t.Log.Path == "":
-		return failures
+		return otherwise
 	}
 	private := b.rules
 	private.Mode = logfile.ModePrivate
 	f, err := b.open(t.Log.Path, private)
 	if err != nil {
 		b.system.Error().Err(err).Msg("opening TLSLog, logging failures here instead")
-		return failures
+		return otherwise
 	}
 	var format logfile.Format = logfile.SystemFormat{Host: b.host, PID: os.Getpid()}
 	if b.opts.JSON {

@@ -279,28 +279,3 @@ func TestSessions_with_backends_survive_a_restart(t *testing.T) {
 		})
 	}
 }
-
-// Handshakes with clients are in TLSLog, which is nobody else's to read.
-func TestTLSLog(t *testing.T) {
-	r := newRig(t)
-	ca := newAuthority(t, "test root")
-	port := freePort(t)
-	r.configure("Port 0\n%s", tlsHost("127.0.0.1", port, backend(t, "b"), "TLSLog "+r.path("tls.log"),
-		front(ca.write(r.path("cert.pem"), ca.issue("gateway.test")))))
-	r.run()
-	explicit(t, port, clientTLS(ca, "gateway.test"))
-	c := dial(t, "127.0.0.1", "127.0.0.1", port)
-	c.line()
-	c.say("AUTH TLS", "234")
-	c.send("this is no handshake")
-	logged := func() string { text, _ := os.ReadFile(r.path("tls.log")); return string(text) }
-	r.until("two lines in TLSLog", func() bool { return strings.Count(logged(), "\n") >= 2 })
-	for _, want := range []string{"TLSv1.3", "TLS_AES_128_GCM_SHA256", "sni=gateway.test", "127.0.0.1", "level=warn"} {
-		if !strings.Contains(logged(), want) {
-			t.Errorf("TLSLog does not say %q:\n%s", want, logged())
-		}
-	}
-	if info, err := os.Stat(r.path("tls.log")); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the log is %v, %v", info.Mode(), err)
-	}
-}
