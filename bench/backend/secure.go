@@ -24,7 +24,7 @@ import (
 // its sessions have a goroutine each instead of a place in an event loop.
 type secure struct {
 	listen *net.TCPListener
-	// resumable is for the control connection and for what is fetched. what is stored comes over
+	// resumable is for the control connection and for what is fetched. What is stored comes over
 	// connections that are sent no ticket: a gateway that closes with a ticket unread resets them, and
 	// it is speed that is looked at here.
 	resumable, silent *tls.Config
@@ -70,7 +70,7 @@ func (s *secure) serve(ctx context.Context) error {
 			return nil
 		}
 		g := &guest{home: s, tcp: conn, conn: conn, in: bufio.NewReaderSize(conn, maxLine)}
-		s.work.Go(g.serve) // ends with its connection
+		s.work.Go(func() { g.serve(ctx) }) // ends with its connection
 	}
 }
 
@@ -114,7 +114,7 @@ type guest struct {
 	passive  *net.TCPListener // nil before the first PASV or EPSV
 }
 
-func (g *guest) serve() {
+func (g *guest) serve(ctx context.Context) {
 	defer g.home.release(g.tcp)
 	defer func() {
 		if g.passive != nil {
@@ -126,7 +126,7 @@ func (g *guest) serve() {
 		var line string
 		if line, err = g.in.ReadString('\n'); err == nil {
 			verb, arg, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
-			err = g.command(strings.ToUpper(verb), arg)
+			err = g.command(ctx, strings.ToUpper(verb), arg)
 		}
 	}
 }
@@ -149,10 +149,10 @@ var plain = map[string]string{
 var errQuit = errors.New("the client quit")
 
 // command answers one line; an error ends the session.
-func (g *guest) command(verb, arg string) error {
+func (g *guest) command(ctx context.Context, verb, arg string) error {
 	switch verb {
 	case "AUTH":
-		return g.shake()
+		return g.shake(ctx)
 	case "PROT":
 		g.private = strings.EqualFold(arg, "P")
 		return g.say("200 So be it.")
@@ -162,7 +162,7 @@ func (g *guest) command(verb, arg string) error {
 	case "PASV", "EPSV":
 		return g.offer(verb)
 	case "RETR", "STOR":
-		return g.transfer(verb, arg)
+		return g.transfer(ctx, verb, arg)
 	case "QUIT":
 		return errors.Join(g.say("221 Goodbye."), errQuit)
 	}
@@ -175,7 +175,7 @@ func (g *guest) command(verb, arg string) error {
 // shakeTimeout bounds a handshake and the wait for a data connection.
 const shakeTimeout = 20 * time.Second
 
-func (g *guest) shake() error {
+func (g *guest) shake(ctx context.Context) error {
 	if err := g.say("234 Go."); err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (g *guest) shake() error {
 		return err
 	}
 	conn := tls.Server(g.tcp, g.home.resumable)
-	if err := conn.Handshake(); err != nil {
+	if err := conn.HandshakeContext(ctx); err != nil {
 		return err
 	}
 	if err := seal.Agreed(conn.ConnectionState()); err != nil {

@@ -3,7 +3,7 @@
 package backend
 
 import (
-	"encoding/binary"
+	"context"
 	"fmt"
 	"net"
 	"strings"
@@ -25,11 +25,11 @@ func (g *guest) offer(verb string) error {
 	if verb == "EPSV" {
 		return g.say(fmt.Sprintf("229 Entering Extended Passive Mode (|||%d|)", at.Port))
 	}
-	six := binary.BigEndian.AppendUint16(append([]byte(nil), at.IP.To4()...), uint16(at.Port))
-	return g.say("227 Entering Passive Mode (" + strings.Trim(strings.ReplaceAll(fmt.Sprint(six), " ", ","), "[]") + ").")
+	host := strings.ReplaceAll(at.IP.String(), ".", ",")
+	return g.say(fmt.Sprintf("227 Entering Passive Mode (%s,%d,%d).", host, at.Port>>8, at.Port&0xff))
 }
 
-func (g *guest) transfer(verb, name string) error {
+func (g *guest) transfer(ctx context.Context, verb, name string) error {
 	size, named := namedSize([]byte(name))
 	switch {
 	case !g.loggedIn:
@@ -55,9 +55,9 @@ func (g *guest) transfer(verb, name string) error {
 		return net.ErrClosed
 	}
 	if verb == "STOR" {
-		err = g.swallow(conn)
+		err = g.swallow(ctx, conn)
 	} else {
-		err = g.pour(conn, size)
+		err = g.pour(ctx, conn, size)
 	}
 	if err != nil {
 		g.home.release(conn)
@@ -66,8 +66,8 @@ func (g *guest) transfer(verb, name string) error {
 	return g.say("226 Done.")
 }
 
-func (g *guest) swallow(conn *net.TCPConn) error {
-	s, err := seal.Server(conn, g.home.silent)
+func (g *guest) swallow(ctx context.Context, conn *net.TCPConn) error {
+	s, err := seal.Server(ctx, conn, g.home.silent)
 	if err != nil {
 		return err
 	}
@@ -79,8 +79,8 @@ func (g *guest) swallow(conn *net.TCPConn) error {
 
 // pour leaves the connection to a goroutine that awaits the client's end, since a client may want to
 // hear its 226 first.
-func (g *guest) pour(conn *net.TCPConn, size int64) error {
-	s, err := seal.Server(conn, g.home.resumable)
+func (g *guest) pour(ctx context.Context, conn *net.TCPConn, size int64) error {
+	s, err := seal.Server(ctx, conn, g.home.resumable)
 	if err != nil {
 		return err
 	}

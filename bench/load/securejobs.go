@@ -128,7 +128,7 @@ func (m *mover) move(ctx context.Context, c *secured) error {
 	if _, err := c.ask(verb+m.files.Name, 150, 125); err != nil {
 		return err
 	}
-	moved, err := m.carry(tcp, c)
+	moved, err := m.carry(ctx, tcp, c)
 	if err != nil {
 		return fmt.Errorf("%s%s: the data connection broke after %d bytes: %w", verb, m.files.Name, moved, err)
 	}
@@ -142,8 +142,8 @@ func (m *mover) move(ctx context.Context, c *secured) error {
 }
 
 // carry moves the bytes of one file and ends the connection cleanly.
-func (m *mover) carry(tcp *net.TCPConn, c *secured) (moved int64, err error) {
-	s, err := seal.Client(tcp, c.config)
+func (m *mover) carry(ctx context.Context, tcp *net.TCPConn, c *secured) (moved int64, err error) {
+	s, err := seal.Client(ctx, tcp, c.config)
 	if err != nil {
 		return 0, err
 	}

@@ -51,7 +51,7 @@ func (c *Control) HandshakeErr(config *tls.Config) error {
 		return err
 	}
 	conn := tls.Client(c.conn, config)
-	if err := conn.Handshake(); err != nil {
+	if err := conn.HandshakeContext(c.t.Context()); err != nil {
 		c.note("!", fmt.Sprintf("TLS handshake: %v", err))
 		return err
 	}
@@ -91,7 +91,7 @@ func (d *Data) SecureErr() error {
 		return errors.New("the control connection has no TLS session")
 	}
 	conn := tls.Client(d.conn, d.c.config)
-	if err := conn.Handshake(); err != nil {
+	if err := conn.HandshakeContext(d.c.t.Context()); err != nil {
 		return err
 	}
 	d.secure = conn

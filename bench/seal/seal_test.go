@@ -60,7 +60,7 @@ func TestStream_carries_every_byte_to_its_close_notify(t *testing.T) {
 	var got int64
 	var wg conc.WaitGroup
 	wg.Go(func() {
-		s, err := seal.Server(server, servers)
+		s, err := seal.Server(t.Context(), server, servers)
 		if err != nil {
 			t.Error(err)
 			return
@@ -70,7 +70,7 @@ func TestStream_carries_every_byte_to_its_close_notify(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	s, err := seal.Client(client, clients)
+	s, err := seal.Client(t.Context(), client, clients)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestStream_that_is_cut_off_has_failed(t *testing.T) {
 	var wg conc.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
-		s, err := seal.Server(server, servers)
+		s, err := seal.Server(t.Context(), server, servers)
 		if err != nil {
 			t.Error(err)
 			return
@@ -108,7 +108,7 @@ func TestStream_that_is_cut_off_has_failed(t *testing.T) {
 			t.Error("a stream without close_notify was taken for whole")
 		}
 	})
-	s, err := seal.Client(client, clients)
+	s, err := seal.Client(t.Context(), client, clients)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestHandshake_that_agrees_on_something_else_fails(t *testing.T) {
 			var wg conc.WaitGroup
 			defer wg.Wait()
 			wg.Go(func() { _ = tls.Server(server, c.server).Handshake() }) // it need not notice
-			if _, err := seal.Client(client, c.client); err == nil || !strings.Contains(err.Error(), c.says) {
+			if _, err := seal.Client(t.Context(), client, c.client); err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v", err)
 			}
 			_ = client.Close()

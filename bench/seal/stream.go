@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -65,19 +66,19 @@ type Stream struct {
 }
 
 // Client does the handshake of a client.
-func Client(conn *net.TCPConn, config *tls.Config) (*Stream, error) {
-	return shake(conn, config, tls.Client)
+func Client(ctx context.Context, conn *net.TCPConn, config *tls.Config) (*Stream, error) {
+	return shake(ctx, conn, config, tls.Client)
 }
 
 // Server does the handshake of a server.
-func Server(conn *net.TCPConn, config *tls.Config) (*Stream, error) {
-	return shake(conn, config, tls.Server)
+func Server(ctx context.Context, conn *net.TCPConn, config *tls.Config) (*Stream, error) {
+	return shake(ctx, conn, config, tls.Server)
 }
 
-func shake(conn *net.TCPConn, config *tls.Config, side func(net.Conn, *tls.Config) *tls.Conn) (*Stream, error) {
+func shake(ctx context.Context, conn *net.TCPConn, config *tls.Config, side func(net.Conn, *tls.Config) *tls.Conn) (*Stream, error) {
 	l := &link{TCPConn: conn, in: batches.Get().(*[batch]byte), out: batches.Get().(*[batch]byte)}
 	s := &Stream{tls: side(l, config), link: l}
-	err := s.tls.Handshake()
+	err := s.tls.HandshakeContext(ctx)
 	if err == nil {
 		err = Agreed(s.tls.ConnectionState())
 	}
