@@ -63,6 +63,9 @@ func build(t testing.TB, cfg vault.Config) *house {
 	if cfg.Store == nil {
 		cfg.Store = in(memory.New())
 	}
+	if cfg.FlushEvery == 0 {
+		cfg.FlushEvery = time.Second
+	}
 	cfg.Log = zerolog.New(h.log).Level(zerolog.InfoLevel)
 	h.Vault = vault.New(cfg)
 	return h

@@ -6,7 +6,9 @@
 //   - No handshake waits for it. Reading takes no lock; what is to be kept goes
 //     by the mailbox, and is dropped, counted and said when that is full.
 //   - It writes behind: the store is a child's affair, and a store that is slow,
-//     broken or damaged costs full handshakes and nothing else.
+//     broken or damaged costs full handshakes and nothing else. It does so
+//     rarely: nearly every login brings a new session in the place of one that
+//     would do as well, and an orderly end writes what there is.
 //   - A session is given to its owner only (a server and what it shows and asks
 //     of backends), for a day at most. When there are too many the oldest go.
 //   - What it holds are secrets. They are in no log line and no error.
@@ -35,7 +37,7 @@ type Config struct {
 	Age        time.Duration    // longest life of a session; 0 means 24 h
 	Most       int              // sessions kept; 0 means 1000
 	MostBytes  int              // of all sessions together; 0 means 16 MiB
-	FlushEvery time.Duration    // longest age of a change in memory; 0 means 1 s
+	FlushEvery time.Duration    // longest age of a change in memory; 0 means 1 min
 	SweepEvery time.Duration    // between two looks for what is too old; 0 means 10 min
 	StopWithin time.Duration    // for the last writes at the end, and again for the store to let go; 0 means 2 s
 	Mailbox    int              // capacity; 0 means 256
@@ -47,7 +49,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.Age, 24*time.Hour)
 	orElse(&c.Most, 1000)
 	orElse(&c.MostBytes, 16<<20)
-	orElse(&c.FlushEvery, time.Second)
+	orElse(&c.FlushEvery, time.Minute)
 	orElse(&c.SweepEvery, 10*time.Minute)
 	orElse(&c.StopWithin, 2*time.Second)
 	orElse(&c.Mailbox, 256)

@@ -11,8 +11,9 @@ import (
 )
 
 // tuned gives Badger the smallest footprint that still serves: a store of a
-// few thousand short records that is read once and written a few times a
-// second. Everything it caches the policy actor holds in memory anyway.
+// few thousand short records and a thousand of some kilobytes, read once and
+// written a few times a second. Everything it caches its users hold in memory
+// anyway.
 func tuned(dir string, log zerolog.Logger) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithMemTableSize(4 << 20).
