@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/sourcegraph/conc"
 )
 
 // tlsHost is a <VirtualHost> with directives of its own about TLS.
@@ -170,6 +172,38 @@ func TestReload_swaps_certificates(t *testing.T) {
 	_, conn = explicit(t, port, clientTLS(ca, "gateway.test"))
 	shows(t, conn, second)
 	running.say("PWD", "200")
+}
+
+// Clients that come during reloads are served by what was before or by what is
+// new, never by nothing.
+func TestReload_under_handshakes(t *testing.T) {
+	r := newRig(t)
+	ca := newAuthority(t, "test root")
+	cert := ca.write(r.path("cert.pem"), ca.issue("gateway.test"))
+	peer := secureBackend(t, "secure", &tls.Config{Certificates: []tls.Certificate{ca.issue("localhost")}})
+	port := freePort(t)
+	r.configure("Port 0\n%s", tlsHost("127.0.0.1", port, peer.url("ftps"), front(cert), "ProxyTLSCACertificateFile "+ca.root(r.path("ca.pem"))))
+	r.run()
+	var clients conc.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			cfg := clientTLS(ca, "gateway.test")
+			for i := range 5 {
+				c, _ := explicit(t, port, cfg)
+				c.login(true)
+				c.put(fmt.Sprint("file", i), "some bytes", cfg)
+				c.say("QUIT", "221")
+			}
+		})
+	}
+	for range 5 {
+		ca.write(cert, ca.issue("gateway.test"))
+		r.hup()
+	}
+	clients.Wait()
+	if strings.Contains(r.out.String(), "reload failed") {
+		t.Errorf("a reload failed:\n%s", r.out)
+	}
 }
 
 func shows(t *testing.T, conn *tls.Conn, want tls.Certificate) {
