@@ -22,7 +22,7 @@ func neighbours(t *testing.T) (r *tlsRig, here, there *server, elsewhere identit
 	other.Server, other.Pool, other.TLS = "there", "pool there", elsewhere.towardsClients(t, nil)
 	other.Dialogue.ServerNames = []string{"there.example"}
 	r.setup.Dialogue.ServerNames = []string{"here.example"}
-	byName := map[string]*Setup{"here.example": r.setup, "there.example": &other, "clear.example": {}}
+	byName := map[string]*Setup{"here.example": r.setup, "alias.example": r.setup, "there.example": &other, "clear.example": {}}
 	r.setup.Names = func(name string) *Setup { return byName[name] }
 	other.Names = r.setup.Names
 	r.policy.answer = func(n int, p messages.PickBackend) (messages.BackendPicked, bool) {
@@ -72,12 +72,33 @@ func TestTLS_SNI_that_nobody_has_is_refused(t *testing.T) {
 	}
 }
 
+// A server's own names lead nowhere else, also those that only Names knows of.
+func TestTLS_SNI_of_the_same_server(t *testing.T) {
+	for _, name := range []string{"here.example", "alias.example"} {
+		r, here, _, _ := neighbours(t)
+		r.front = newIdentity(t, name)
+		r.setup.TLS = r.front.towardsClients(t, nil)
+		r.start()
+		r.config.ServerName, r.config.RootCAs = name, r.front.pool
+		r.authTLS()
+		r.ask("HOST "+name, "220 HOST command successful")
+		r.login()
+		r.ask("QUIT", "221 ")
+		_ = r.ended()
+		if !here.said("USER") {
+			t.Errorf("%s: the login went to the wrong backend", name)
+		}
+		r.policy.settled(t, "released")
+	}
+}
+
 func TestHOST_moves_the_session(t *testing.T) {
 	r, here, there, _ := neighbours(t)
 	r.start()
 	r.hear("220 scripted")
 	r.ask("HOST nobody.example", "504 ")
 	r.ask("HOST here.example", "220 HOST command successful")
+	r.ask("HOST alias.example", "220 HOST command successful")
 	r.ask("HOST there.example", "220 there")
 	r.login()
 	r.ask("QUIT", "221 ")

@@ -167,3 +167,44 @@ func TestTLS_backend_that_cannot_be_verified(t *testing.T) {
 		t.Errorf("the log does not say why:\n%s", r.logs)
 	}
 }
+
+// ABOR goes to a backend in TLS as the plain command: urgent bytes in the midst of
+// records would break them.
+func TestTLS_abort(t *testing.T) {
+	heard := make(chan string, 1)
+	s := serve(t, map[string]func(*visit, string){"RETR": func(v *visit, _ string) {
+		tcp, err := v.pasv.AcceptTCP()
+		if err != nil {
+			return
+		}
+		v.pasv.Close()
+		defer tcp.Close()
+		v.say("150 here it comes")
+		d := tls.Server(tcp, v.tls)
+		if _, err := io.WriteString(d, "the beginning"); err != nil {
+			return
+		}
+		line, _ := v.in.ReadString('\n')
+		heard <- line
+		v.say("426 cut off")
+		v.say("226 aborted")
+	}})
+	r := newTLSRig(t, s)
+	r.start()
+	r.authTLS()
+	r.private()
+	r.login()
+	d := r.open("RETR f")
+	if _, err := io.ReadFull(d, make([]byte, len("the beginning"))); err != nil {
+		t.Fatalf("%v; log:\n%s", err, r.logs)
+	}
+	r.ask("ABOR", "426 ")
+	r.hear("226 ")
+	if got := <-heard; got != "ABOR\r\n" {
+		t.Errorf("the backend heard %q", got)
+	}
+	if _, err := d.Read(make([]byte, 1)); err == nil || err == io.EOF {
+		t.Errorf("the cut off transfer ends with %v", err)
+	}
+	r.ask("PWD", "257 ")
+}

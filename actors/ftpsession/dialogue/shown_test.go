@@ -49,6 +49,25 @@ func shown(a Action) string {
 		return plainActions[fmt.Sprintf("%T", a)]
 	case SwitchServer:
 		return "switch to " + a.Name
+	case RecordTransfer:
+		what := fmt.Sprintf("record %s %s %c %t", a.Verb, a.Path, a.Type, a.Complete)
+		if a.TLS {
+			what += " ftps"
+		}
+		return what
+	case AskLogin:
+		return "ask login " + a.User
+	case LoggedIn:
+		return "logged in " + a.User
+	case End:
+		return "end: " + a.Reason
+	}
+	return shownData(a)
+}
+
+// shownData writes the actions around data connections.
+func shownData(a Action) string {
+	switch a := a.(type) {
 	case Listen:
 		side := "front"
 		if a.Side == messages.BackSide {
@@ -75,18 +94,6 @@ func shown(a Action) string {
 		return "settle broken"
 	case AbortData:
 		return "abort data"
-	case RecordTransfer:
-		what := fmt.Sprintf("record %s %s %c %t", a.Verb, a.Path, a.Type, a.Complete)
-		if a.TLS {
-			what += " ftps"
-		}
-		return what
-	case AskLogin:
-		return "ask login " + a.User
-	case LoggedIn:
-		return "logged in " + a.User
-	case End:
-		return "end: " + a.Reason
 	}
 	return fmt.Sprintf("%T", a)
 }
