@@ -35,7 +35,7 @@ func (g *Gateway) load() (*config.Config, error) {
 
 // unreadable is what to do about files that root alone may read. At a start as
 // root everything can be read; a reload is done by the user that serves.
-const unreadable = "a reload reads files as the user that serves: let that user own keys (chown them to User, mode 600), or hand them over with systemd's LoadCredential="
+const unreadable = "files are read as the user that serves, at a reload even where root started it: let that user own keys (chown them to User, mode 600), or hand them over with systemd's LoadCredential="
 
 // reload takes up rotated logs and a changed configuration. Running sessions
 // keep what they were opened with; on any error the old configuration stays.
