@@ -31,6 +31,7 @@ type Guest struct {
 
 	config  *tls.Config // of all the guest's connections; nil before the first
 	secured bool        // the control connection is done
+	ticket  bool        // the client was given one at least
 
 	// Of the handshake under way:
 	refusal error             // why it is refused, better than crypto/tls knows
@@ -150,7 +151,11 @@ func (g *Guest) find(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 func (g *Guest) verify(state tls.ConnectionState) error {
 	err := g.server.verify(state, g.client)
 	if err == nil && g.secured && !state.DidResume && !g.server.config.NoSessionReuseRequired {
-		err = ErrNotResumed
+		if err = ErrNotResumed; !g.ticket {
+			// crypto/tls gives no session IDs, and there are clients of TLS 1.2
+			// that know nothing else, such as curl with OpenSSL.
+			err = fmt.Errorf("%w; the client takes no session tickets, without which sessions of TLS 1.2 cannot be resumed here: TLS 1.3 would do", ErrNotResumed)
+		}
 	}
 	g.refusal = err
 	return err
@@ -162,6 +167,7 @@ func (g *Guest) wrap(_ tls.ConnectionState, session *tls.SessionState) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
+	g.ticket = true
 	now := g.server.config.now()
 	return g.key.seal(b, now, g.server.keys.share(&g.key, now)), nil
 }

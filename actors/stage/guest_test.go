@@ -137,6 +137,14 @@ func TestDataConnections(t *testing.T) {
 			})
 		})
 	}
+	t.Run("of_clients_without_tickets_are_refused_with_advice", func(t *testing.T) {
+		g := server(t, ServerConfig{}).Guest(nil)
+		greet(t, g, client(tls.VersionTLS12, nil))
+		_, _, serr := hello(t, client(tls.VersionTLS12, nil), data(t, g))
+		if !errors.Is(serr, ErrNotResumed) || !strings.Contains(serr.Error(), "takes no session tickets") {
+			t.Errorf("got %v", serr)
+		}
+	})
 	t.Run("need_a_control_connection_first", func(t *testing.T) {
 		g := server(t, ServerConfig{}).Guest(nil)
 		if _, _, serr := hello(t, client(tls.VersionTLS13, nil), data(t, g)); !errors.Is(serr, ErrNoControl) {
