@@ -107,8 +107,12 @@ func (l *Link) read(ctx context.Context) error {
 	}
 }
 
-// say tells the session, unless it no longer listens.
+// say tells the session, unless it no longer listens. What its context has ended
+// is no news to it: told all the same, it might pass for a loss.
 func (l *Link) say(ctx context.Context, m messages.ToSession) error {
+	if ctx.Err() != nil {
+		return nil
+	}
 	err := l.cfg.Tell.Send(ctx, m)
 	if ctx.Err() != nil || errors.Is(err, mailbox.ErrGone) {
 		return nil

@@ -332,6 +332,11 @@ func TestTheEndOfTheContext(t *testing.T) {
 		r, backend, link := connected(t)
 		r.stop(nil)
 		wantClosed(t, r, backend, link.Conn)
+		select {
+		case m := <-r.inbox.C():
+			t.Errorf("its end was told as %+v", m)
+		default:
+		}
 	})
 	t.Run("frees_a_link_whose_session_does_not_listen", func(t *testing.T) {
 		r, backend, link := connected(t)
