@@ -87,6 +87,9 @@ func (r *Reader) Run(ctx context.Context) error {
 		if r.decode.Buffered() == 0 {
 			r.in.Release() // the answer may take its time
 		}
+		if ctx.Err() != nil { // a handshake that it has ended is no news
+			return nil
+		}
 		if err := r.tell.Send(ctx, m); err != nil || !goesOn {
 			return ignoreEnd(ctx, err)
 		}

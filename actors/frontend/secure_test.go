@@ -103,6 +103,11 @@ func TestUpgrade(t *testing.T) {
 		<-begun
 		r.stop()
 		<-r.over
+		select {
+		case m := <-r.inbox.C():
+			t.Errorf("its end was told as %+v", m)
+		default:
+		}
 	})
 	bubbled(t, "needs_TCP", func(t *testing.T) {
 		r := piped(t)
