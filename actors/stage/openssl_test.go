@@ -6,15 +6,27 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 )
 
+// withoutEMS has OpenSSL do without extended_master_secret (RFC 7627), for which
+// s_server has no flag.
+const withoutEMS = `openssl_conf = all
+[all]
+ssl_conf = tls
+[tls]
+system_default = defaults
+[defaults]
+Options = -ExtendedMasterSecret
+`
+
 // sServer is a real openssl s_server that reverses lines. It serves one
-// connection after the other.
-func sServer(t *testing.T, shown *authority, flags ...string) (addr string) {
+// connection after the other. conf replaces the system's openssl.cnf.
+func sServer(t *testing.T, shown *authority, conf string, flags ...string) (addr string) {
 	t.Helper()
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
@@ -23,6 +35,9 @@ func sServer(t *testing.T, shown *authority, flags ...string) (addr string) {
 	cert := file(t, certPEM(shown), keyPEM(t, shown))
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	cmd := exec.CommandContext(ctx, openssl, append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", cert, "-rev"}, flags...)...)
+	if conf != "" {
+		cmd.Env = append(os.Environ(), "OPENSSL_CONF="+file(t, []byte(conf)))
+	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +119,7 @@ func TestResumptionWithOpenSSL(t *testing.T) {
 		"tls12_by_session_id_of_rsa_key_exchange":   {[]string{"-tls1_2", "-no_ticket", "-cipher", "AES128-SHA"}, 0, false, true, []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}},
 		"tls11_by_session_id":                       {[]string{"-tls1_1", "-no_ticket", "-cipher", "DEFAULT@SECLEVEL=0"}, 0, false, true, nil},
 		"tls10_by_session_id":                       {[]string{"-tls1", "-no_ticket", "-cipher", "DEFAULT@SECLEVEL=0"}, 0, false, true, nil},
+		"tls12_by_session_id_without_ems":           {[]string{"-tls1_2", "-no_ticket"}, 0, false, true, nil},
 		"tls12_by_ticket":                           {[]string{"-tls1_2"}, 0, false, true, nil},
 		"tls12_by_session_id_although_tickets":      {[]string{"-tls1_2"}, tls.VersionTLS12, true, true, nil},
 		"tls12_ticket_as_last_resort":               {[]string{"-tls1_2"}, 0, true, false, nil},
@@ -119,7 +135,11 @@ func TestResumptionWithOpenSSL(t *testing.T) {
 				key = rsaKey(t)
 			}
 			cert := (*authority)(nil).make(t, key, hosts("ftp.example"))
-			addr := sServer(t, cert, tt.flags...)
+			conf := ""
+			if strings.HasSuffix(name, "without_ems") {
+				conf = withoutEMS
+			}
+			addr := sServer(t, cert, conf, tt.flags...)
 			client := newClient(t, ClientConfig{
 				Authorities: Authorities{CAFile: file(t, certPEM(cert))}, Sessions: newDrawer(),
 				NoSessionTickets: tt.none, MinVersion: tls.VersionTLS10, MaxVersion: tt.max, CipherSuites: tt.suites,
