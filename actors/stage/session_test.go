@@ -154,3 +154,43 @@ func TestKeyrings(t *testing.T) {
 		}
 	})
 }
+
+func TestTicketsAreSpent(t *testing.T) {
+	v := newClient(t, ClientConfig{}).Visit(link(t, "ftp://ftp.example"))
+	former := &offer{state: new(tls.ClientSessionState)}
+	v.last = former
+	if v.take() != former {
+		t.Error("without tickets the earlier visit's is not offered")
+	}
+	var all []*tls.ClientSessionState
+	for _, b := range append(keptSessions(t), keptSessions(t)...) {
+		o, err := decodeOffer(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, o.state)
+	}
+	l := &leg{visit: v, control: true}
+	for _, cs := range append(append(all, all...), all[:3]...) {
+		l.Put("", cs)
+	}
+	if len(v.tickets) != maxTickets {
+		t.Errorf("%d tickets are kept", len(v.tickets))
+	}
+	for i := range maxTickets + 3 {
+		n := len(v.tickets)
+		want := v.tickets[n-1]
+		if o := v.take(); o.state != want || len(v.tickets) != max(1, n-1) {
+			t.Errorf("offer %d: %d tickets are left of %d", i, len(v.tickets), n)
+		}
+	}
+	// What a data connection of another session brings is not the control connection's.
+	(&leg{visit: v}).Put("", all[2])
+	if len(v.tickets) != 1 {
+		t.Error("another session's ticket was taken")
+	}
+	(&leg{visit: v, resumed: true}).Put("", all[2])
+	if len(v.tickets) != 2 {
+		t.Error("a resumed connection's ticket was not taken")
+	}
+}
