@@ -15,33 +15,36 @@ import (
 func TestSecureStall(t *testing.T) {
 	quick := func(c *Config) { c.Stalled = 150 * time.Millisecond }
 	for _, m := range mixes {
-		h := newHouse(t, m)
-		for _, w := range []way{download, upload} {
-			source, dest := w.sides()
-			t.Run(m.String()+"/"+w.String()+"/a_silent_source_is_reported", func(t *testing.T) {
-				r := begunSecure(t, w, h, quick)
-				begin := time.Now()
-				done := r.broken(t, source, messages.StageStall)
-				if took := time.Since(begin); took < 100*time.Millisecond || done.Bytes != 4 || done.Reason != "Connection timed out" {
-					t.Errorf("told %+v after %v", done, took)
-				}
-				wantReset(t, r.dest.tcp)
-				wantReset(t, r.source.tcp)
-			})
-			t.Run(m.String()+"/"+w.String()+"/a_destination_that_takes_nothing_is_reported", func(t *testing.T) {
-				r := startSecure(t, w, h, quick)
-				var wg conc.WaitGroup
-				wg.Go(func() {
-					for {
-						if _, err := r.source.Write(make([]byte, 64<<10)); err != nil {
-							return
-						}
+		t.Run(m.String(), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, m)
+			for _, w := range []way{download, upload} {
+				source, dest := w.sides()
+				t.Run(w.String()+"/a_silent_source_is_reported", func(t *testing.T) {
+					r := begunSecure(t, w, h, quick)
+					begin := time.Now()
+					done := r.broken(t, source, messages.StageStall)
+					if took := time.Since(begin); took < 100*time.Millisecond || done.Bytes != 4 || done.Reason != "Connection timed out" {
+						t.Errorf("told %+v after %v", done, took)
 					}
+					wantReset(t, r.dest.tcp)
+					wantReset(t, r.source.tcp)
 				})
-				r.broken(t, dest, messages.StageStall)
-				wg.Wait()
-			})
-		}
+				t.Run(w.String()+"/a_destination_that_takes_nothing_is_reported", func(t *testing.T) {
+					r := startSecure(t, w, h, quick)
+					var wg conc.WaitGroup
+					wg.Go(func() {
+						for {
+							if _, err := r.source.Write(make([]byte, 64<<10)); err != nil {
+								return
+							}
+						}
+					})
+					r.broken(t, dest, messages.StageStall)
+					wg.Wait()
+				})
+			}
+		})
 	}
 }
 
