@@ -25,7 +25,7 @@ func outcome(server *peers.Server, name string) string {
 	return ""
 }
 
-var xferlogEnd = regexp.MustCompile(` (\S+) [ab] _ [io] [rg] \S+ ftp \d \S+ ([ci])\s*$`)
+var xferlogEnd = regexp.MustCompile(` (\S+) [ab] _ [io] [rg] \S+ ftps? \d \S+ ([ci])\s*$`)
 
 // logged lists the servers whose log tells a complete upload from a broken one.
 var logged = []peers.Kind{peers.VSFTPD, peers.ProFTPD}
