@@ -50,7 +50,10 @@ func (o offer) encode() ([]byte, error) {
 	return append(b, encoded...), nil
 }
 
-func decodeOffer(b []byte) (offer, error) {
+// parser is x509.ParseCertificate or one like it.
+type parser func(der []byte) (*x509.Certificate, error)
+
+func decodeOffer(b []byte, parse parser) (offer, error) {
 	r := reader{rest: b}
 	format := r.take(1)
 	version := r.vector(1)
@@ -63,7 +66,7 @@ func decodeOffer(b []byte) (offer, error) {
 	if err != nil {
 		return offer{}, err
 	}
-	certs, err := certificatesOf(r.rest)
+	certs, err := certificatesOf(r.rest, parse)
 	if err != nil {
 		return offer{}, err
 	}
@@ -78,7 +81,7 @@ func decodeOffer(b []byte) (offer, error) {
 //
 //	version 2, type 1, suite 2, created 8, len 1, secret, len 3, extra, flags 2,
 //	len 3 of (len 3, certificate, len 2, extensions), …
-func certificatesOf(state []byte) ([]*x509.Certificate, error) {
+func certificatesOf(state []byte, parse parser) ([]*x509.Certificate, error) {
 	r := reader{rest: state}
 	r.take(2 + 1 + 2 + 8)
 	r.vector(1)
@@ -89,7 +92,7 @@ func certificatesOf(state []byte) ([]*x509.Certificate, error) {
 	for len(list.rest) > 0 && !list.short {
 		der := list.vector(3)
 		list.vector(2)
-		c, err := x509.ParseCertificate(der)
+		c, err := parse(der)
 		if err != nil {
 			return nil, err
 		}

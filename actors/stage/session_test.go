@@ -2,6 +2,7 @@ package stage
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"testing"
 	"time"
 )
@@ -20,7 +21,7 @@ func keptSessions(t testing.TB) (all [][]byte) {
 			t.Fatal(cerr, serr)
 		}
 		kept := store.Load("ftp://ftp.example:21")
-		o, err := decodeOffer(kept)
+		o, err := decodeOffer(kept, x509.ParseCertificate)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +37,7 @@ func keptSessions(t testing.TB) (all [][]byte) {
 
 func TestSessionEncoding(t *testing.T) {
 	for _, b := range keptSessions(t) {
-		o, err := decodeOffer(b)
+		o, err := decodeOffer(b, x509.ParseCertificate)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +48,7 @@ func TestSessionEncoding(t *testing.T) {
 			t.Errorf("got %d certificates", len(o.certs))
 		}
 		for n := range len(b) {
-			if _, err := decodeOffer(b[:n]); err == nil {
+			if _, err := decodeOffer(b[:n], x509.ParseCertificate); err == nil {
 				t.Fatalf("%d of %d bytes are taken for a session", n, len(b))
 			}
 		}
@@ -59,7 +60,7 @@ func FuzzSession(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		o, err := decodeOffer(b)
+		o, err := decodeOffer(b, x509.ParseCertificate)
 		if err != nil {
 			return
 		}
@@ -164,7 +165,7 @@ func TestTicketsAreSpent(t *testing.T) {
 	}
 	var all []*tls.ClientSessionState
 	for _, b := range append(keptSessions(t), keptSessions(t)...) {
-		o, err := decodeOffer(b)
+		o, err := decodeOffer(b, x509.ParseCertificate)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,10 +42,24 @@ type verifier struct {
 	roots *x509.CertPool // nil: the system's
 	lists *revocations
 	now   func() time.Time
+	memo  memo
 }
 
 // verify takes the certificates as the backend sent them, its own first.
 func (v *verifier) verify(sent []*x509.Certificate, host string, peer netip.Addr) error {
+	key, now := occasion(sent, host, peer), v.now()
+	expired := func(c *x509.Certificate) bool { return now.After(c.NotAfter) }
+	if v.memo.knows(key, now) && !slices.ContainsFunc(sent, expired) {
+		return nil
+	}
+	err := v.verifyAnew(sent, host, peer)
+	if err == nil {
+		v.memo.learn(key, now)
+	}
+	return err
+}
+
+func (v *verifier) verifyAnew(sent []*x509.Certificate, host string, peer netip.Addr) error {
 	if err := v.trust(sent); err != nil {
 		return &VerifyError{host, err}
 	}

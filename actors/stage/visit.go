@@ -103,7 +103,7 @@ func (v *Visit) recall(peer netip.Addr) *offer {
 	if b == nil {
 		return nil
 	}
-	o, err := decodeOffer(b)
+	o, err := decodeOffer(b, v.client.verifier.memo.parse)
 	if err == nil && !v.client.config.NoVerify {
 		err = v.client.verifier.verify(o.certs, v.host, peer)
 	}

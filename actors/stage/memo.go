@@ -1,0 +1,83 @@
+package stage
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/binary"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// memo remembers what backends have shown: every login brings the same few
+// certificates again, to be parsed, kept for as long as the session lasts, and
+// verified. The zero value is ready; it is safe for concurrent use.
+type memo struct {
+	mu     sync.Mutex
+	certs  map[string]*x509.Certificate // by their encoding
+	passed map[[sha256.Size]byte]time.Time
+}
+
+const (
+	// memoSize bounds what is remembered. A pool has few backends, and what is
+	// forgotten is only worked out again.
+	memoSize = 256
+	// memoTime is how long a verification counts: what the clock or a list of
+	// revoked certificates would say does not change much faster.
+	memoTime = time.Minute
+)
+
+// parse gives one value for equal certificates.
+func (m *memo) parse(der []byte) (*x509.Certificate, error) {
+	m.mu.Lock()
+	c := m.certs[string(der)]
+	m.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.certs == nil || len(m.certs) >= memoSize {
+		m.certs = map[string]*x509.Certificate{}
+	}
+	m.certs[string(c.Raw)] = c
+	return c, nil
+}
+
+// occasion names one verification: by whom, of what.
+func occasion(sent []*x509.Certificate, host string, peer netip.Addr) (key [sha256.Size]byte) {
+	h := sha256.New()
+	field := func(b []byte) {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b))))
+		h.Write(b)
+	}
+	field([]byte(host))
+	field(peer.AsSlice())
+	for _, c := range sent {
+		field(c.Raw)
+	}
+	h.Sum(key[:0])
+	return key
+}
+
+// knows reports whether a verification has succeeded a short while ago.
+func (m *memo) knows(key [sha256.Size]byte, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, ok := m.passed[key]
+	return ok && !now.Before(at) && now.Sub(at) < memoTime
+}
+
+// learn notes that one has succeeded.
+func (m *memo) learn(key [sha256.Size]byte, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.passed == nil || len(m.passed) >= memoSize {
+		m.passed = map[[sha256.Size]byte]time.Time{}
+	}
+	m.passed[key] = now
+}
