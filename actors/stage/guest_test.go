@@ -137,6 +137,29 @@ func TestDataConnections(t *testing.T) {
 			})
 		})
 	}
+	t.Run("that_clients_only_write_to_bring_no_ticket", func(t *testing.T) {
+		w := &wallet{}
+		g := server(t, ServerConfig{NoSessionReuseRequired: true}).Guest(nil)
+		greet(t, g, client(tls.VersionTLS13, w))
+		w.use(0)
+		for range 3 {
+			state, cerr, serr := hello(t, client(tls.VersionTLS13, w), upload(t, g))
+			if cerr != nil || serr != nil || !state.DidResume {
+				t.Fatalf("client %v, server %v, resumed: %v", cerr, serr, state.DidResume)
+			}
+		}
+		w.offer = nil
+		if _, cerr, serr := hello(t, client(tls.VersionTLS13, w), upload(t, g)); cerr != nil || serr != nil {
+			t.Fatalf("without a session: client %v, server %v", cerr, serr)
+		}
+		if len(w.all) != 1 {
+			t.Errorf("%d tickets came with uploads", len(w.all)-1)
+		}
+		w.use(0)
+		if _, cerr, serr := hello(t, client(tls.VersionTLS13, w), data(t, g)); cerr != nil || serr != nil || len(w.all) != 2 {
+			t.Errorf("a download after them: client %v, server %v, %d tickets", cerr, serr, len(w.all)-1)
+		}
+	})
 	t.Run("of_clients_without_tickets_are_refused_with_advice", func(t *testing.T) {
 		g := server(t, ServerConfig{}).Guest(nil)
 		greet(t, g, client(tls.VersionTLS12, nil))

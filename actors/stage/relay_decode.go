@@ -12,8 +12,13 @@ import (
 	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
-// decoder is the stage that reads. It takes what is there without waiting until
-// the source is dry or the ring full, and waits for the descriptor then.
+// decoder is the stage that reads. It takes what is there without waiting, until
+// the ring is full or the source dry.
+//
+// A dry source is slower than the relay, so nothing is gained by waiting for it
+// while the encoder is still at work: each small piece would wake a thread. The
+// decoder lets the kernel collect meanwhile, looks again when the ring is empty,
+// and only then waits for the descriptor.
 type decoder struct {
 	line Line
 	raw  syscall.RawConn
@@ -27,6 +32,9 @@ type decoder struct {
 	looked bool
 	scrap  [1]byte
 }
+
+// errLookAgain says that the source is dry, but the ring is not empty.
+var errLookAgain = errors.New("nothing more to read while the ring is not empty")
 
 func newDecoder(line Line, rg *ring) (*decoder, error) {
 	raw, err := line.TCP.SyscallConn()
@@ -60,6 +68,9 @@ func (d *decoder) run() error {
 		switch {
 		case n > 0:
 			d.ring.filled(n)
+		case err == errLookAgain:
+			d.ring.drained()
+			d.line.Pace.Restart()
 		case errors.Is(err, io.EOF):
 			return nil
 		case !d.patient(err):
@@ -74,7 +85,9 @@ func (d *decoder) decrypt(p []byte) (int, error) {
 	if n > 0 || !errors.Is(err, readiness.ErrEmpty) {
 		return n, err
 	}
-	d.ring.pause()
+	if d.ring.pause() {
+		return 0, errLookAgain
+	}
 	d.looked, d.err = false, nil
 	if err := d.raw.Read(d.peek); err != nil {
 		return 0, err
@@ -103,6 +116,8 @@ func (d *decoder) plain(p []byte) (int, error) {
 	switch {
 	case err != nil:
 		return 0, err
+	case d.err == errLookAgain:
+		return 0, errLookAgain
 	case d.err != nil:
 		return 0, os.NewSyscallError("read", d.err)
 	case d.n == 0:
@@ -111,8 +126,8 @@ func (d *decoder) plain(p []byte) (int, error) {
 	return d.n, nil
 }
 
-// tryFill reads if bytes are there. If not, the ring is left while the poller
-// waits; there is room in it afterwards, as there was before.
+// tryFill reads if bytes are there. If not, the ring, empty then, is left while
+// the poller waits.
 func (d *decoder) tryFill(fd uintptr) bool {
 	if d.p == nil {
 		if d.p, _ = d.ring.space(); d.p == nil {
@@ -123,7 +138,10 @@ func (d *decoder) tryFill(fd uintptr) bool {
 	d.n, d.err = sockets.Read(int(fd), d.p)
 	if d.err == unix.EAGAIN {
 		d.p = nil
-		d.ring.pause()
+		if d.ring.pause() {
+			d.err = errLookAgain
+			return true
+		}
 		return false
 	}
 	if d.n > 0 {
@@ -133,7 +151,8 @@ func (d *decoder) tryFill(fd uintptr) bool {
 }
 
 // patient says whether to go on after nothing came. A source is not to blame for
-// its silence while the destination has not even taken what came before.
+// its silence while the destination has not even taken what came before, which is
+// so when its deadline passed between two reads.
 func (d *decoder) patient(err error) bool {
 	if err == nil {
 		return true

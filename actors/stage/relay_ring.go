@@ -52,9 +52,11 @@ func newRing(rings *Rings) *ring {
 func (r *ring) space() (p []byte, waited bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for ringSize-r.used < portion && r.err == nil {
-		waited = true
-		r.room.Wait()
+	if ringSize-r.used < portion {
+		for r.used > ringSize/2 && r.err == nil { // not for every portion anew
+			waited = true
+			r.room.Wait()
+		}
 	}
 	if r.err != nil {
 		return nil, waited
@@ -80,13 +82,15 @@ func (r *ring) filled(n int) {
 	}
 }
 
-// pause says that the source is silent: what is there is all there is for now.
-func (r *ring) pause() {
+// pause says that the source is silent: what is there is all there is for now. It
+// reports whether there is anything.
+func (r *ring) pause() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dry = true
 	r.freeIfIdle()
 	r.news.Signal()
+	return r.used > 0
 }
 
 // drained waits until the encoder has taken everything, and reports whether there
@@ -127,7 +131,7 @@ func (r *ring) taken(n int) {
 		r.head = 0
 	}
 	r.freeIfIdle()
-	if ringSize-r.used >= portion {
+	if r.used == 0 || r.used <= ringSize/2 && !r.dry {
 		r.room.Signal()
 	}
 }
