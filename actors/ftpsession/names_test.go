@@ -19,7 +19,7 @@ func neighbours(t *testing.T) (r *tlsRig, here, there *server, elsewhere identit
 	r.setup.BackendTLS = nil
 	elsewhere = newIdentity(t, "there.example")
 	other := *r.setup
-	other.Server, other.Pool, other.TLS = "there", "pool there", elsewhere.towardsClients(t, nil)
+	other.Server, other.Door, other.Pool, other.TLS = "there", "door there", "pool there", elsewhere.towardsClients(t, nil)
 	other.Dialogue.ServerNames = []string{"there.example"}
 	r.setup.Dialogue.ServerNames = []string{"here.example"}
 	byName := map[string]*Setup{"here.example": r.setup, "alias.example": r.setup, "there.example": &other, "clear.example": {}}
@@ -125,5 +125,28 @@ func TestTLS_variables_reach_the_pick(t *testing.T) {
 	r.hear("220 ")
 	if vars := <-seen; vars["TLS_PROTOCOL"] != "TLSv1.3" {
 		t.Errorf("policy was told of %v", vars)
+	}
+}
+
+// Logins count for the server that the client has come to.
+func TestHOST_moves_the_login(t *testing.T) {
+	r, _, _, _ := neighbours(t)
+	asked := make(chan messages.AskLogin, 1)
+	r.setup.Names("there.example").Dialogue.LimitLogins = true
+	r.start()
+	r.wg.Go(func() {
+		select {
+		case m := <-r.setup.Services.Reception.C():
+			ask := m.(messages.AskLogin)
+			asked <- ask
+			ask.Reply <- messages.LoginAnswered{}
+		case <-r.done:
+		}
+	})
+	r.hear("220 scripted")
+	r.ask("HOST there.example", "220 there")
+	r.login()
+	if got := <-asked; got.Server != "door there" || got.User != "ann" {
+		t.Errorf("asked %+v", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
 )
@@ -96,6 +97,9 @@ func TestTLS_data_connection_of_another_session_is_refused(t *testing.T) {
 		t.Errorf("it got %q, %v", got, err)
 	}
 	r.hear("425 Unable to build data connection: Operation not permitted")
+	if log := r.logs.String(); strings.Count(log, "frontend data connection failed (handshake)") != 1 || !strings.Contains(log, stage.ErrNotResumed.Error()) {
+		t.Errorf("the log does not say why:\n%s", log)
+	}
 	own := r.open("RETR f")
 	if got, err := io.ReadAll(own); err != nil || string(got) != "some bytes" {
 		t.Errorf("got %q, %v; log:\n%s", got, err, r.logs)

@@ -161,7 +161,7 @@ func (m *Machine) attemptFailed(err error) {
 	m.do(Note{Level: Warn, Err: err, Addr: b.remote,
 		Text: fmt.Sprintf("error connecting to backend '%s', attempt %d of %d", b.backend.URL, b.attempt-b.earlier, m.cfg.RetryCount)})
 	if int(b.attempt-b.earlier) >= m.cfg.RetryCount {
-		m.note(Error, fmt.Sprintf("ProxyRetryCount %d reached with no successful connection, failing", m.cfg.RetryCount), err)
+		m.note(Error, fmt.Sprintf("ProxyRetryCount %d reached with no successful connection, failing", m.cfg.RetryCount), nil)
 		m.withoutBackend("no backend could be reached")
 		return
 	}

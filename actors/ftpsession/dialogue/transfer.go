@@ -230,6 +230,9 @@ func (m *Machine) transferFinished(ev messages.TransferFinished) {
 	t.err, t.reason, t.errSide, t.errStage = ev.Err, ev.Reason, ev.Side, ev.Stage
 	m.clock.settleAt = time.Time{}
 	m.clock.active(m.now)
+	if ev.Err != nil && ev.Stage < messages.StageStall {
+		m.note(Warn, ev.Side.String()+" data connection failed ("+ev.Stage.String()+")", ev.Err)
+	}
 	switch {
 	case t.goodbye != "":
 		m.conclude()
@@ -245,9 +248,6 @@ func (m *Machine) transferFinished(ev messages.TransferFinished) {
 	case t.silent:
 		m.conclude()
 	default:
-		if ev.Err != nil {
-			m.note(Warn, ev.Side.String()+" data connection failed ("+ev.Stage.String()+")", ev.Err)
-		}
 		m.linger()
 	}
 }
