@@ -216,7 +216,7 @@ func (g *Gateway) finish() {
 	if g.t.Failed() {
 		config := readAll(g.Config)
 		g.t.Logf("the gateway ran with:\n%s\nand printed:\n%s", tail(config, 3000), tail(output, 8000))
-		for _, name := range []string{"system.log", "proxy.log", "xferlog"} {
+		for _, name := range []string{"system.log", "proxy.log", "tls.log", "xferlog"} {
 			if body := g.File(name); body != "" {
 				g.t.Logf("the gateway's %s:\n%s", name, tail(body, 6000))
 			}

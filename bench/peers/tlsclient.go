@@ -72,6 +72,26 @@ func (c *Control) Protect(level string) *Control {
 	return c
 }
 
+// EndTLS goes back to clear text on the control connection, as after CCC: both sides say close_notify.
+func (c *Control) EndTLS() error {
+	conn, ok := c.stream.(*tls.Conn)
+	if !ok {
+		return errors.New("the control connection is not in TLS")
+	}
+	if err := conn.CloseWrite(); err != nil {
+		return err
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(replyLimit)); err != nil {
+		return err
+	}
+	if n, err := io.Copy(io.Discard, conn); n > 0 || err != nil {
+		return fmt.Errorf("%d bytes before the end of TLS: %w", n, err)
+	}
+	c.stream = c.conn
+	c.in.Reset(c.conn)
+	return c.conn.SetDeadline(time.Time{})
+}
+
 // TLS is the state of the control connection's TLS session; false in clear.
 func (c *Control) TLS() (tls.ConnectionState, bool) {
 	conn, ok := c.stream.(*tls.Conn)
