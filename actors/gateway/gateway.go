@@ -175,6 +175,7 @@ func (g *Gateway) Run(ctx context.Context, reload <-chan os.Signal) error {
 	tree.Add(supervise.Child{Actor: g.journal, Retire: g.journal.Mailbox().Retire})
 	tree.Add(supervise.Child{Actor: g.reception, Retire: g.reception.Mailbox().Retire, Grace: g.drainTime() + 10*time.Second})
 	tree.Add(supervise.Child{Actor: g.doors})
+	tree.Add(supervise.Child{Actor: &service.Housekeeper{}})
 	tree.Add(supervise.Child{Actor: supervise.Func("clerk", func(ctx context.Context) error {
 		return g.clerk(ctx, reload)
 	})})
