@@ -56,9 +56,22 @@ func (s *Session) secureClient() {
 	guest.Logger(s.setup.TLSLog.With().EmbedObject(s).Logger())
 	guest.From(s.client.Addr())
 	s.secrecy.guest, s.secrecy.handshake = guest, true
+	services := s.setup.Services
 	s.front.Upgrade(func(ctx context.Context, tcp *net.TCPConn) (net.Conn, messages.TLSInfo, error) {
+		defer services.borrow()()
 		return asConn(guest.Control(ctx, tcp))
 	})
+}
+
+// borrow takes all processors for a handshake, which is a millisecond of arithmetic,
+// until what it returns is called.
+func (s *Services) borrow() func() {
+	p := s.Pipes.Processors
+	if p == nil {
+		return func() {}
+	}
+	p.Borrow()
+	return p.Return
 }
 
 // asConn keeps a missing connection from passing for one.
@@ -100,7 +113,9 @@ func (s *Session) backendHandshake() backend.Secure {
 	visit := s.setup.BackendTLS.Visit(s.back.url)
 	visit.Logger(s.setup.ProxyLog.With().EmbedObject(s).Logger())
 	s.back.visit = visit
+	services := s.setup.Services
 	return func(ctx context.Context, tcp *net.TCPConn) (net.Conn, messages.TLSInfo, error) {
+		defer services.borrow()()
 		return asConn(visit.Control(ctx, tcp))
 	}
 }
