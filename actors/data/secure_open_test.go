@@ -28,7 +28,7 @@ func TestHandshakeFails(t *testing.T) {
 		act    func(t *testing.T, tcp *net.TCPConn)
 		reason string // empty: any
 	}{
-		"peer_resets":         {func(_ *testing.T, tcp *net.TCPConn) { hangUp(tcp) }, "Connection reset by peer"},
+		"peer_resets":         {func(_ *testing.T, tcp *net.TCPConn) { lookAndHangUp(tcp) }, "Connection reset by peer"},
 		"peer_closes":         {func(_ *testing.T, tcp *net.TCPConn) { tcp.Close() }, ""},
 		"peer_says_nothing":   {func(*testing.T, *net.TCPConn) {}, "Connection timed out"},
 		"peer_speaks_clear":   {func(_ *testing.T, tcp *net.TCPConn) { _, _ = tcp.Write([]byte("this is no TLS at all\r\n")) }, ""},
@@ -60,6 +60,14 @@ func TestHandshakeFails(t *testing.T) {
 			})
 		}
 	}
+}
+
+// lookAndHangUp lets a hello come first, from who begins with one: a reset that
+// meets the end of a connect is one of the connect.
+func lookAndHangUp(tcp *net.TCPConn) {
+	_ = tcp.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	_, _ = tcp.Read(make([]byte, 1))
+	hangUp(tcp)
 }
 
 // oldTLS begins a handshake of a version that nobody speaks any more.

@@ -33,17 +33,32 @@ func (e *encoder) run() error {
 		if waited {
 			e.line.Pace.Restart()
 		}
-		n, err := e.write(p, more)
-		e.moved += int64(n)
-		e.ring.taken(n)
-		if err != nil {
+		if err := e.forward(p, more); err != nil {
 			return err
 		}
-		if e.large != nil && e.moved >= largeAfter {
-			e.large()
-			e.large = nil
+	}
+}
+
+// drain writes what is in the ring.
+func (e *encoder) drain() error {
+	for e.ring.used > 0 {
+		p, more, _ := e.ring.portion()
+		if err := e.forward(p, more); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+func (e *encoder) forward(p []byte, more bool) error {
+	n, err := e.write(p, more)
+	e.moved += int64(n)
+	e.ring.taken(n)
+	if e.large != nil && e.moved >= largeAfter {
+		e.large()
+		e.large = nil
+	}
+	return err
 }
 
 func (e *encoder) write(p []byte, more bool) (int, error) {
