@@ -2,6 +2,7 @@ package stage
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"net/netip"
@@ -16,14 +17,21 @@ type memo struct {
 	mu     sync.Mutex
 	certs  map[string]*x509.Certificate // by their encoding
 	passed map[[sha256.Size]byte]time.Time
+	curves map[string]choice // by backend
+}
+
+// choice is the key exchange that a backend took, and when.
+type choice struct {
+	curve tls.CurveID
+	at    time.Time
 }
 
 const (
 	// memoSize bounds what is remembered. A pool has few backends, and what is
 	// forgotten is only worked out again.
 	memoSize = 256
-	// memoTime is how long a verification counts: what the clock or a list of
-	// revoked certificates would say does not change much faster.
+	// memoTime is how long a verification or a choice counts: what the clock, a list
+	// of revoked certificates or another administrator say does not change faster.
 	memoTime = time.Minute
 )
 
@@ -80,4 +88,28 @@ func (m *memo) learn(key [sha256.Size]byte, now time.Time) {
 		m.passed = map[[sha256.Size]byte]time.Time{}
 	}
 	m.passed[key] = now
+}
+
+// chose notes which key exchange a backend took.
+func (m *memo) chose(backend string, curve tls.CurveID, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old, ok := m.curves[backend]; ok && old.curve == curve && now.Sub(old.at) < memoTime {
+		return // from time to time it is asked anew, with all there is to choose from
+	}
+	if m.curves == nil || len(m.curves) >= memoSize {
+		m.curves = map[string]choice{}
+	}
+	m.curves[backend] = choice{curve, now}
+}
+
+// choice is what a backend took a short while ago; 0: not known.
+func (m *memo) choice(backend string, now time.Time) tls.CurveID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, ok := m.curves[backend]
+	if !ok || now.Before(c.at) || now.Sub(c.at) >= memoTime {
+		return 0
+	}
+	return c.curve
 }

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"net/netip"
@@ -74,6 +75,29 @@ func TestFailuresAreNotRemembered(t *testing.T) {
 		if err := v.verify(shown, "ftp.elsewhere", netip.Addr{}); !errors.As(err, &wrong) {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+func TestKeyExchangesAreRemembered(t *testing.T) {
+	var c clock
+	var m memo
+	begin := c.now()
+	m.chose("a", tls.X25519, begin)
+	m.chose("b", tls.X25519MLKEM768, begin)
+	for i, tt := range []struct {
+		backend string
+		after   time.Duration
+		want    tls.CurveID
+	}{
+		{"a", 0, tls.X25519}, {"b", memoTime - 1, tls.X25519MLKEM768}, {"a", memoTime, 0}, {"c", 0, 0}, {"a", -time.Second, 0},
+	} {
+		if got := m.choice(tt.backend, begin.Add(tt.after)); got != tt.want {
+			t.Errorf("case %d: %v, want %v", i, got, tt.want)
+		}
+	}
+	m.chose("a", tls.X25519, begin.Add(memoTime/2)) // the narrow offer must not prolong itself
+	if got := m.choice("a", begin.Add(memoTime)); got != 0 {
+		t.Errorf("a choice from a narrow offer counts as one from the whole: %v", got)
 	}
 }
 

@@ -71,6 +71,7 @@ func (v *Visit) Control(ctx context.Context, tcp *net.TCPConn) (*Conn, messages.
 	}
 	state := conn.State()
 	v.leaf, v.curve = state.PeerCertificates[0].Raw, state.CurveID
+	v.client.verifier.memo.chose(v.key, state.CurveID, v.client.config.now())
 	v.settle(l, &state)
 	l.forget()
 	info := describe(&state)
@@ -193,10 +194,13 @@ func (l *leg) handshake(ctx context.Context, tcp *net.TCPConn) (*Conn, error) {
 	case l.offer == nil && c.config.NoSessionTickets && c.oldAtMost():
 		config.SessionTicketsDisabled = true
 	}
+	curve := v.curve
 	if l.control {
 		a.tap, config.KeyLogWriter = &l.hello, (*secretTap)(l)
-	} else if c.config.Curves == nil {
-		config.CurvePreferences = likely(v.curve)
+		curve = c.verifier.memo.choice(v.key, c.config.now())
+	}
+	if c.config.Curves == nil {
+		config.CurvePreferences = likely(curve)
 	}
 	conn, err := a.handshake(ctx, tcp)
 	l.diagnose(conn, err)
