@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -135,7 +136,9 @@ func (g *Guest) adopt(config *tls.Config) {
 }
 
 func (g *Guest) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	g.keepTicket() // a full handshake, where none is required to resume
+	if last := g.server.config.MaxVersion; (last == 0 || last >= tls.VersionTLS13) && slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+		g.keepTicket() // a full handshake, where none is required to resume; with TLS 1.2 it may still resume
+	}
 	pair := g.server.certificate(hello)
 	g.shown = pair.Leaf
 	return pair, nil

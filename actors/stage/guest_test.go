@@ -89,6 +89,21 @@ func TestDataConnections(t *testing.T) {
 					t.Errorf("%d tickets came with 21 connections", len(w.all))
 				}
 			})
+			t.Run("resume_for_uploads_and_downloads_in_turn", func(t *testing.T) {
+				w := &wallet{}
+				g := server(t, ServerConfig{}).Guest(nil)
+				greet(t, g, client(version, w))
+				for i := range 6 {
+					w.last()
+					connect := upload(t, g)
+					if i%2 == 1 {
+						connect = data(t, g)
+					}
+					if state, cerr, serr := hello(t, client(version, w), connect); cerr != nil || serr != nil || !state.DidResume {
+						t.Fatalf("data connection %d: client %v, server %v, resumed: %v", i, cerr, serr, state.DidResume)
+					}
+				}
+			})
 			t.Run("are_refused_without_a_session", func(t *testing.T) {
 				g := server(t, ServerConfig{}).Guest(nil)
 				greet(t, g, client(version, &wallet{}))
