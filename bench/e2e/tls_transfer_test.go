@@ -39,7 +39,7 @@ func TestClaim22_Abort_in_TLS(t *testing.T) {
 			var rest int64
 			var drain conc.WaitGroup
 			drain.Go(func() { rest, _ = io.Copy(io.Discard, d.Stream()) }) // a reset is fine too
-			untilAborted(t, c)
+			untilAborted(t, tg, c)
 			drain.Wait()
 			d.Close()
 			if rest >= big-64<<10 {
@@ -52,7 +52,7 @@ func TestClaim22_Abort_in_TLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.Send("ABOR")
-			untilAborted(t, c)
+			untilAborted(t, tg, c)
 			up.Close()
 			again(t, tg, c)
 		}
