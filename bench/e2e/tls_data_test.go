@@ -15,9 +15,9 @@ import (
 // hundred is how many data connections a session gets in a row.
 const hundred = 100
 
-// TestHundredDataConnections: resumption does not wear out, whatever the server's way of granting it.
+// TestClaim09_HundredDataConnections: resumption does not wear out, whatever the server's way of granting it.
 // The servers demand TLS for everything, vsftpd and ProFTPD the resumed session too.
-func TestHundredDataConnections(t *testing.T) {
+func TestClaim09_HundredDataConnections(t *testing.T) {
 	for _, kind := range peers.Kinds() {
 		for _, version := range versions {
 			t.Run(fmt.Sprintf("%s/%s", kind, version), func(t *testing.T) {
@@ -66,8 +66,8 @@ func resumed(t *testing.T, i int, c *peers.Control, mode peers.Mode, want []byte
 	sameBytes(t, command, got, want)
 }
 
-// TestHundredDataConnections_of_real_clients: the same with the session handling of OpenSSL and GnuTLS.
-func TestHundredDataConnections_of_real_clients(t *testing.T) {
+// TestClaim09_HundredDataConnections_of_real_clients: the same with the session handling of OpenSSL and GnuTLS.
+func TestClaim09_HundredDataConnections_of_real_clients(t *testing.T) {
 	for _, version := range versions {
 		t.Run(string(version), func(t *testing.T) {
 			tg := secureTarget(t, peers.ProFTPD, explicit, explicit, version)
