@@ -1,7 +1,9 @@
 package service
 
 import (
+	"errors"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +12,52 @@ import (
 )
 
 func none(string) string { return "" }
+
+// machine tells a Processors what a test makes up.
+type machine struct {
+	mu sync.Mutex
+	usage
+	dumb bool
+}
+
+func (m *machine) measure() (usage, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dumb {
+		return usage{}, errors.ErrUnsupported
+	}
+	m.at = time.Now()
+	return m.usage, nil
+}
+
+// pass lets time go by in which the gateway uses so many processors and so many
+// others have nothing to do.
+func (m *machine) pass(d time.Duration, own, idle float64) {
+	for ; d > 0; d -= watchTime {
+		m.mu.Lock()
+		m.own += time.Duration(own * float64(watchTime))
+		m.idle += time.Duration(idle * float64(watchTime))
+		m.mu.Unlock()
+		<-time.After(min(d, watchTime))
+		synctest.Wait()
+	}
+}
+
+// share begins with so many processors, within a bubble.
+func share(t *testing.T, n int) (*Processors, *machine) {
+	before := runtime.GOMAXPROCS(n)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	p, m := ShareProcessors(none), &machine{}
+	p.measure = m.measure
+	return p, m
+}
+
+func wantProcessors(t *testing.T, n int, when string) {
+	t.Helper()
+	if got := runtime.GOMAXPROCS(0); got != n {
+		t.Errorf("%d processors %s, want %d", got, when, n)
+	}
+}
 
 func TestShareProcessors(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
@@ -24,79 +72,112 @@ func TestShareProcessors(t *testing.T) {
 		{"half of many", "", 8, 4, 8},
 		{"the administrator's choice stays", "8", 8, 8, 8},
 	} {
-		runtime.GOMAXPROCS(tt.found)
-		p := ShareProcessors(func(string) string { return tt.env })
-		if got := runtime.GOMAXPROCS(0); got != tt.want {
-			t.Errorf("%s: %d of %d, want %d", tt.name, got, tt.found, tt.want)
-		}
-		p.Borrow()
-		if got := runtime.GOMAXPROCS(0); got != tt.borrowed {
-			t.Errorf("%s: %d after the rest was borrowed, want %d", tt.name, got, tt.borrowed)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			runtime.GOMAXPROCS(tt.found)
+			p := ShareProcessors(func(string) string { return tt.env })
+			wantProcessors(t, tt.want, tt.name)
+			p.measure = (&machine{dumb: true}).measure
+			p.Borrow()
+			wantProcessors(t, tt.borrowed, tt.name+", borrowed on a system that does not tell")
+			p.Return()
+			time.Sleep(quietTime + watchTime) // of the bubble's clock
+		})
+	}
+}
+
+func TestProcessorsAreLentWhereTheyAreOfUse(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		own, idle float64
+		want      int
+	}{
+		{"busy with its half, others idle", 2, 2, 4},
+		{"nearly busy, some idle", 1.7, 0.9, 4},
+		{"busy, but the machine is full", 2, 0.1, 2},
+		{"not even busy with its half", 1, 3, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, m := share(t, 4)
+				p.Borrow()
+				m.pass(watchTime, tt.own, tt.idle)
+				wantProcessors(t, 2, "after one look")
+				m.pass(3*watchTime, tt.own, tt.idle)
+				wantProcessors(t, tt.want, "after some looks")
+				m.pass(20*watchTime, 4, 0)
+				wantProcessors(t, tt.want, "when the machine has filled up") // no going back and forth
+				p.Return()
+				m.pass(quietTime+watchTime, 0, 4)
+				wantProcessors(t, 2, "in the end")
+			})
+		})
 	}
 }
 
 func TestProcessorsAreGivenUpAfterAQuietWhile(t *testing.T) {
-	before := runtime.GOMAXPROCS(0)
-	defer runtime.GOMAXPROCS(before)
-	runtime.GOMAXPROCS(4)
 	synctest.Test(t, func(t *testing.T) {
-		p := ShareProcessors(none)
-		want := func(n int, when string) {
-			t.Helper()
-			synctest.Wait()
-			if got := runtime.GOMAXPROCS(0); got != n {
-				t.Errorf("%d %s, want %d", got, when, n)
-			}
-		}
-		pass := func(d time.Duration) { <-time.After(d) }
+		p, m := share(t, 4)
 		p.Borrow()
 		p.Borrow()
 		p.Return()
-		pass(2 * quietTime)
-		want(4, "while one of two still has them")
+		m.pass(2*quietTime, 2, 2)
+		wantProcessors(t, 4, "while one of two still has them")
 		p.Return()
-		pass(quietTime / 2)
-		want(4, "a moment after the last return")
+		m.pass(quietTime/2, 0, 4)
+		wantProcessors(t, 4, "a moment after the last return")
 		p.Borrow()
-		pass(quietTime)
-		want(4, "as somebody borrowed again in time")
+		m.pass(quietTime, 0, 4)
+		wantProcessors(t, 4, "as somebody borrowed again in time")
 		p.Return()
-		pass(quietTime - time.Nanosecond)
-		want(4, "just before the quiet while is over")
-		pass(2 * time.Nanosecond)
-		want(2, "after it")
+		m.pass(quietTime-watchTime, 0, 4)
+		wantProcessors(t, 4, "just before the quiet while is over")
+		m.pass(2*watchTime, 0, 4)
+		wantProcessors(t, 2, "after it")
+		m.pass(quietTime, 2, 2)
+		wantProcessors(t, 2, "when nobody borrows, however busy")
 		p.Borrow()
-		want(4, "when borrowed once more")
+		m.pass(3*watchTime, 2, 2)
+		wantProcessors(t, 4, "when borrowed once more")
 		p.Return()
-		pass(quietTime + 1)
-		want(2, "after the second quiet while")
+		m.pass(quietTime+2*watchTime, 0, 4)
+		wantProcessors(t, 2, "after the second quiet while")
 	})
 }
 
 func TestProcessorsAreBorrowedByMany(t *testing.T) {
-	before := runtime.GOMAXPROCS(0)
-	defer runtime.GOMAXPROCS(before)
-	runtime.GOMAXPROCS(4)
-	p := ShareProcessors(none)
-	p.quiet = time.Millisecond // so that giving up meets borrowing
-	var wg conc.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 300 {
-				p.Borrow()
-				if got := runtime.GOMAXPROCS(0); got != 4 {
-					t.Errorf("%d while borrowed, want 4", got)
+	synctest.Test(t, func(t *testing.T) {
+		p, m := share(t, 4)
+		var wg conc.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 300 {
+					p.Borrow()
+					p.Return()
 				}
-				p.Return()
-			}
-		})
-	}
-	wg.Wait()
-	for end := time.Now().Add(10 * time.Second); runtime.GOMAXPROCS(0) != 2; time.Sleep(time.Millisecond) { // bounded polling
-		if time.Now().After(end) {
-			t.Fatal("the rest was never given up")
+			})
 		}
+		wg.Wait()
+		m.pass(quietTime+2*watchTime, 2, 2)
+		wantProcessors(t, 2, "after all have returned")
+		if p.borrowed != 0 || p.watching {
+			t.Errorf("%d still borrowed, watching: %v", p.borrowed, p.watching)
+		}
+	})
+}
+
+func TestUsageIsMeasured(t *testing.T) {
+	from, err := measureUsage()
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("this system does not tell")
+	}
+	for err == nil && time.Since(from.at) < 100*time.Millisecond { // burns time, as nothing is to be waited for
+	}
+	to, err2 := measureUsage()
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	if own := to.own - from.own; own < time.Millisecond || to.idle < from.idle {
+		t.Errorf("100 ms of work were counted as %v, idle time went from %v to %v", own, from.idle, to.idle)
 	}
 }
 
