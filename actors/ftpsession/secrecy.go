@@ -124,9 +124,6 @@ func (s *Session) backendHandshake() backend.Secure {
 func (s *Session) protect(a dialogue.StartData, front, back *data.Leg) {
 	if a.Front.TLS {
 		front.Secure, front.LaxClose = s.secrecy.guest.Data, s.setup.LaxClose
-		if a.Upload {
-			front.Secure = s.secrecy.guest.Upload
-		}
 	}
 	if a.Back.TLS {
 		back.Secure, back.LaxClose = s.back.visit.Data, s.setup.BackendLaxClose

@@ -9,7 +9,6 @@ import (
 	"math"
 	"net"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -35,7 +34,6 @@ type Guest struct {
 	ticket  bool        // the client was given one at least
 
 	// Of the handshake under way:
-	silent  *tls.Config       // not to give the client any ticket; nil: it may
 	refusal error             // why it is refused, better than crypto/tls knows
 	offered *guestKey         // which opened the client's ticket
 	shown   *x509.Certificate // to the client
@@ -81,29 +79,19 @@ func (g *Guest) Control(ctx context.Context, tcp *net.TCPConn) (*Conn, messages.
 	return conn, info, nil
 }
 
-// Data does the handshake on a data connection that the client reads. The error
-// is ErrNotResumed when it is not of the control connection's session.
+// Data does the handshake on a data connection. The error is ErrNotResumed when
+// it is not of the control connection's session.
+//
+// Uploads bring the client a new ticket, too. It may close them with the ticket
+// unread, which resets the connection; but OpenSSL's clients use a ticket of TLS
+// 1.3 once, and without a new one their next data connection would not resume.
+// crypto/tls sends it along with its own end of the handshake, so that it is there
+// long before the client looks into the connection a last time, as curl and lftp do.
 func (g *Guest) Data(ctx context.Context, tcp *net.TCPConn) (*Conn, error) {
-	return g.data(ctx, tcp, g.config)
-}
-
-// Upload is Data for a connection that the client only writes to. It is given no
-// ticket there: a client that closes with a ticket unread, as curl and lftp do,
-// has its own kernel reset the connection and drop the end of the file.
-func (g *Guest) Upload(ctx context.Context, tcp *net.TCPConn) (*Conn, error) {
 	if !g.secured {
 		return nil, ErrNoControl
 	}
-	g.silent = g.config.Clone()
-	defer func() { g.silent = nil }()
-	return g.data(ctx, tcp, g.silent)
-}
-
-func (g *Guest) data(ctx context.Context, tcp *net.TCPConn, config *tls.Config) (*Conn, error) {
-	if !g.secured {
-		return nil, ErrNoControl
-	}
-	conn, err := g.handshake(ctx, tcp, false, config)
+	conn, err := g.handshake(ctx, tcp, false, g.config)
 	if err != nil {
 		return nil, err
 	}
@@ -136,9 +124,6 @@ func (g *Guest) adopt(config *tls.Config) {
 }
 
 func (g *Guest) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if last := g.server.config.MaxVersion; (last == 0 || last >= tls.VersionTLS13) && slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
-		g.keepTicket() // a full handshake, where none is required to resume; with TLS 1.2 it may still resume
-	}
 	pair := g.server.certificate(hello)
 	g.shown = pair.Leaf
 	return pair, nil
@@ -195,7 +180,7 @@ func (g *Guest) wrap(_ tls.ConnectionState, session *tls.SessionState) ([]byte, 
 
 // unwrap opens a ticket: on data connections the guest's own only. No session and
 // no error means a full handshake.
-func (g *Guest) unwrap(identity []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+func (g *Guest) unwrap(identity []byte, _ tls.ConnectionState) (*tls.SessionState, error) {
 	t, ok := parseTicket(identity)
 	if !ok {
 		return nil, nil
@@ -214,20 +199,7 @@ func (g *Guest) unwrap(identity []byte, state tls.ConnectionState) (*tls.Session
 		return nil, nil
 	}
 	g.offered = key
-	if state.Version == tls.VersionTLS13 { // that of TLS 1.2 comes within the handshake
-		g.keepTicket()
-	}
 	return session, nil
-}
-
-// keepTicket has the connection under way end without a ticket, if it is to.
-// crypto/tls has one switch for taking tickets and for giving them, which it looks
-// at again when it comes to giving. The configuration is this connection's own, and
-// this its goroutine.
-func (g *Guest) keepTicket() {
-	if g.silent != nil {
-		g.silent.SessionTicketsDisabled = true
-	}
 }
 
 // keyOf finds the key of a ticket, and how old the ticket may be. A guest's own

@@ -253,9 +253,5 @@ func data(t testing.TB, g *Guest) func(*net.TCPConn) (*Conn, error) {
 	return func(c *net.TCPConn) (*Conn, error) { return g.Data(within(t), c) }
 }
 
-func upload(t testing.TB, g *Guest) func(*net.TCPConn) (*Conn, error) {
-	return func(c *net.TCPConn) (*Conn, error) { return g.Upload(within(t), c) }
-}
-
 // versions of TLS that most claims are about.
 var versions = map[string]uint16{"tls12": tls.VersionTLS12, "tls13": tls.VersionTLS13}
