@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sluice-gateway/sluice/bench/cell"
+	"github.com/sluice-gateway/sluice/bench/isolate"
 	"github.com/sluice-gateway/sluice/bench/measure"
 	"github.com/sluice-gateway/sluice/bench/report"
 	"github.com/sluice-gateway/sluice/bench/scenario"
@@ -44,7 +45,7 @@ const limit = 10 * time.Minute
 func Run(ctx context.Context, p Plan) (*report.Results, error) {
 	r := &report.Results{
 		Began:   time.Now(),
-		Machine: report.Machine{System: system(), CPUs: runtime.NumCPU(), Go: runtime.Version(), Isolated: p.Isolated},
+		Machine: report.Machine{System: system(), CPUs: runtime.NumCPU(), Go: runtime.Version(), Isolated: p.Isolated, TCP: isolate.Congestion(p.Isolated)},
 		Rounds:  p.Rounds,
 		Span:    p.Scale.Span,
 	}

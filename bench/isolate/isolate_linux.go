@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,26 @@ import (
 // portRange is what bind(0) may choose from inside: more than twice the usual, so that no measurement
 // runs out of ports within the minute that TIME_WAIT lasts.
 const portRange = "10000 65535"
+
+// congestion is how TCP finds its speed inside: cubic, as a kernel does that nobody has told otherwise. A
+// machine set up for long lines may have bbr, which sends each segment by a timer of its own: on loopback
+// those timers cost more than all the rest, and how a gateway spends its time cannot be seen any more.
+const congestion = "cubic"
+
+const congestionFile = "/proc/sys/net/ipv4/tcp_congestion_control"
+
+// Congestion names how TCP finds its speed where measurements take place, inside of namespaces or not; empty
+// when the system does not tell.
+func Congestion(inside bool) string {
+	if inside {
+		return congestion
+	}
+	name, err := os.ReadFile(congestionFile)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(name))
+}
 
 // Possible reports whether this process may make namespaces.
 func Possible() bool { return os.Geteuid() == 0 }
@@ -38,6 +59,9 @@ func Settle() error {
 	}
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte(portRange), 0o644); err != nil {
 		return fmt.Errorf("widen the range of local ports: %w", err)
+	}
+	if err := os.WriteFile(congestionFile, []byte(congestion), 0o644); err != nil {
+		return fmt.Errorf("have TCP find its speed by %s: %w", congestion, err)
 	}
 	return nil
 }

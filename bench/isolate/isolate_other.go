@@ -12,3 +12,6 @@ func Prepare(*exec.Cmd) {}
 
 // Settle does nothing here.
 func Settle() error { return nil }
+
+// Congestion is not told here.
+func Congestion(bool) string { return "" }

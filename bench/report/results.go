@@ -32,6 +32,7 @@ type Results struct {
 type Machine struct {
 	System   string `json:"system"`
 	CPUs     int    `json:"cpus"`
+	TCP      string `json:"tcp,omitempty"` // congestion control; empty: not known
 	Go       string `json:"go"`
 	Isolated bool   `json:"isolated"` // every measurement in a network of its own
 }

@@ -40,6 +40,9 @@ func (r *Results) writeHead(b *strings.Builder) {
 	fmt.Fprintf(b, "%s, %d CPUs, %s; %d rounds of %v, taken in turn; %s\n",
 		m.System, m.CPUs, m.Go, r.Rounds, r.Span, r.Began.Format(time.DateTime))
 	fmt.Fprintf(b, "load, gateway and backend share these CPUs: only ratios of one run mean anything\n")
+	if m.TCP != "" {
+		fmt.Fprintf(b, "TCP finds its speed by %s\n", m.TCP)
+	}
 	if !m.Isolated {
 		b.WriteString("not in a network of its own: sockets left by others may have slowed this down\n")
 	}
