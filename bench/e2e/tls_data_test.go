@@ -74,31 +74,52 @@ func TestClaim09_HundredDataConnections_of_real_clients(t *testing.T) {
 			for i := range hundred {
 				tg.put(t, fmt.Sprintf("f%d", i), noise(1000+i))
 			}
-			all := t.TempDir()
-			t.Run("lftp", func(t *testing.T) {
-				peers.LFTP(t, peers.TrustLFTP(certificates(t).CA)+"set ssl:priority NORMAL:-VERS-ALL:+VERS-"+
-					strings.Replace(string(version), "TLSv", "TLS", 1)+"\nopen -u "+tg.server.User+","+tg.server.Password+
-					" ftp://"+tg.addr+"\nlcd "+all+"\nmget f*\n").OK()
-				for i := range hundred {
-					sameBytes(t, "get", read(t, fmt.Sprintf("%s/f%d", all, i)), noise(1000+i))
-				}
-			})
+			t.Run("lftp", func(t *testing.T) { lftpHundred(t, tg, version) })
 			t.Run("curl", func(t *testing.T) {
 				if version == peers.TLS12 {
 					t.Skip("curl has nothing to resume over TLS 1.2, see secureCell.lenient")
 				}
-				c := secureCell{front: explicit, prot: "P", version: version, mode: peers.EPSV}
-				args := append(curlArguments(t, tg, c), "-o", all+"/#1", tg.bare(fmt.Sprintf("f[0-%d]", hundred-1)))
-				client := peers.Curl(t, args...)
-				client.OK()
-				if n := strings.Count(client.Wait().Stderr, "> USER"); n != 1 {
-					t.Errorf("curl logged in %d times", n)
-				}
-				for i := range hundred {
-					sameBytes(t, "get", read(t, fmt.Sprintf("%s/%d", all, i)), noise(1000+i))
-				}
+				curlHundred(t, tg, version)
 			})
 		})
+	}
+}
+
+// lftpHundred downloads all files and uploads them again under other names.
+func lftpHundred(t *testing.T, tg target, version peers.Versions) {
+	t.Helper()
+	all := t.TempDir()
+	script := peers.TrustLFTP(certificates(t).CA) + "set ssl:priority NORMAL:-VERS-ALL:+VERS-" + strings.Replace(string(version), "TLSv", "TLS", 1) +
+		"\nopen -u " + tg.server.User + "," + tg.server.Password + " ftp://" + tg.addr + "\nlcd " + all + "\nmget f*\n"
+	for i := range hundred {
+		script += fmt.Sprintf("put f%d -o lftp%[1]d\n", i)
+	}
+	peers.LFTP(t, script).OK()
+	for i := range hundred {
+		sameBytes(t, "get", read(t, fmt.Sprintf("%s/f%d", all, i)), noise(1000+i))
+		sameBytes(t, "put", tg.onDisk(t, fmt.Sprintf("lftp%d", i)), noise(1000+i))
+	}
+}
+
+// curlHundred does the same, and looks whether it took one session.
+func curlHundred(t *testing.T, tg target, version peers.Versions) {
+	t.Helper()
+	all := t.TempDir()
+	c := secureCell{front: explicit, prot: "P", version: version, mode: peers.EPSV}
+	args := curlArguments(t, tg, c)
+	for name, more := range map[string][]string{
+		"down": {"-o", all + "/f#1", tg.bare(fmt.Sprintf("f[0-%d]", hundred-1))},
+		"up":   {"-T", local(t, "up", noise(30_000)), tg.bare(fmt.Sprintf("curl[0-%d]", hundred-1))},
+	} {
+		client := peers.Curl(t, append(args, more...)...)
+		client.OK()
+		if n := strings.Count(client.Wait().Stderr, "> USER"); n != 1 {
+			t.Errorf("%s: curl logged in %d times", name, n)
+		}
+	}
+	for i := range hundred {
+		sameBytes(t, "get", read(t, fmt.Sprintf("%s/f%d", all, i)), noise(1000+i))
+		sameBytes(t, "put", tg.onDisk(t, fmt.Sprintf("curl%d", i)), noise(30_000))
 	}
 }
 
