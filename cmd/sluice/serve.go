@@ -31,8 +31,8 @@ Started as root it binds its ports and opens its logs first, then becomes the
 User and Group of the configuration for good. A reload is done as that user,
 which therefore has to be able to read the configuration.
 
-Half of the processors are left to the kernel, which moves the bytes; the
-environment variable GOMAXPROCS overrides that.
+Half of the processors are left to the kernel, which moves the bytes, unless
+much is to be encrypted; the environment variable GOMAXPROCS overrides that.
 
 Logs go to the files of SystemLog, ProxyLog and TransferLog; what has no file
 goes to standard error.`

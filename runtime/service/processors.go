@@ -19,7 +19,8 @@ import (
 // of it borrows the other half meanwhile. It is lent when that is of use, which
 // is when the gateway is busy with the half it has and the machine has time to
 // spare; on one that is full of others' work, a stream in TLS cost a third more
-// on all processors than on half of them, and was no faster.
+// on all processors than on half of them, and was no faster. A crowd needs no such
+// look: logins in TLS wait for each other on half of the processors.
 //
 // It is safe for concurrent use. A nil *Processors lends nothing.
 type Processors struct {
@@ -55,6 +56,9 @@ const (
 	wantedLooks = 2
 	// busyShare of the gateway's half is as much as it ever comes to.
 	busyShare = 0.8
+	// crowd is how many that borrow at a time, for each processor of the gateway's
+	// half, get the other half at once.
+	crowd = 4
 	// idleShare of all processors is time to spare.
 	idleShare = 0.2
 )
@@ -81,6 +85,9 @@ func (p *Processors) Borrow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.borrowed++
+	if p.borrowed > crowd*p.shared {
+		p.raise()
+	}
 	if p.watching {
 		return
 	}
@@ -132,8 +139,10 @@ func (p *Processors) look() {
 }
 
 func (p *Processors) raise() {
-	p.raised = true
-	runtime.GOMAXPROCS(p.all)
+	if !p.raised {
+		p.raised = true
+		runtime.GOMAXPROCS(p.all)
+	}
 }
 
 // ofUse tells it from what happened between two looks.

@@ -114,6 +114,25 @@ func TestProcessorsAreLentWhereTheyAreOfUse(t *testing.T) {
 	}
 }
 
+func TestACrowdGetsAllProcessorsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, m := share(t, 4)
+		for range crowd * 2 {
+			p.Borrow()
+		}
+		wantProcessors(t, 2, "for just as many as can do with them")
+		p.Borrow()
+		wantProcessors(t, 4, "for one more")
+		for range crowd*2 + 1 {
+			p.Return()
+		}
+		m.pass(quietTime-watchTime, 0, 0)
+		wantProcessors(t, 4, "a moment after they left")
+		m.pass(2*watchTime, 0, 0)
+		wantProcessors(t, 2, "a while after they left")
+	})
+}
+
 func TestProcessorsAreGivenUpAfterAQuietWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, m := share(t, 4)
