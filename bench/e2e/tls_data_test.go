@@ -225,14 +225,29 @@ func refusedTransfer(t *testing.T, c *peers.Control, mode peers.Mode, command st
 	c.Expect(226, 250, 450, 550)
 }
 
+// intruders are ways to come to a data connection, by the session cache that they bring: nil for that of
+// the control connection itself.
+func intruders(t *testing.T, addr string) map[string]func(*tls.Config) tls.ClientSessionCache {
+	return map[string]func(*tls.Config) tls.ClientSessionCache{
+		"its_own_session": nil,
+		"no_session":      func(*tls.Config) tls.ClientSessionCache { return nil },
+		"a_session_of_another_one": func(config *tls.Config) tls.ClientSessionCache {
+			other := config.Clone()
+			stolen := &resume.Tickets{}
+			other.ClientSessionCache = stolen
+			c := greet(t, addr, explicit, other).Login("mallory", "x")
+			c.Must(257, "PWD") // tickets of TLS 1.3 come with what is read
+			if stolen.Len() == 0 {
+				t.Fatal("there was no ticket to steal")
+			}
+			return stolen
+		},
+	}
+}
+
 // TestClaim08_SessionReuse: who does not resume this control connection's TLS session is not let in to
 // its data, unless NoSessionReuseRequired says so.
 func TestClaim08_SessionReuse(t *testing.T) {
-	stolen := func(t *testing.T, addr string, config *tls.Config) {
-		// Another session's ticket, from a control connection of the same client.
-		other := greet(t, addr, explicit, config).Login("mallory", "x")
-		other.Must(257, "PWD") // TLS 1.3 tickets come with what is read
-	}
 	for _, lenient := range []bool{false, true} {
 		var options []string
 		if lenient {
@@ -241,57 +256,70 @@ func TestClaim08_SessionReuse(t *testing.T) {
 		s := peers.StartScripted(t, peers.Script{Files: map[string][]byte{"f": noise(40_000)}})
 		g, addr := secureGateway(t, []string{s.URL()}, append(frontLines(t, explicit, options...), backLines(t, plain)...)...)
 		for _, version := range versions {
-			for name, prepare := range map[string]func(*testing.T, *tls.Config) bool{
-				"its_own_session": func(*testing.T, *tls.Config) bool { return true },
-				"no_session":      func(_ *testing.T, config *tls.Config) bool { config.ClientSessionCache = nil; return false },
-				"a_session_of_another_one": func(t *testing.T, config *tls.Config) bool {
-					config.ClientSessionCache = &resume.Tickets{}
-					stolen(t, addr, config)
-					return false
-				},
-			} {
+			for name, cache := range intruders(t, addr) {
 				t.Run(fmt.Sprintf("lenient_%v/%s/%s", lenient, version, name), func(t *testing.T) {
 					control := clientConfig(t, version)
-					c := greet(t, addr, explicit, control).Login("bob", "x").Protect("P")
+					c := greet(t, addr, explicit, control).Login("bob", "x")
 					c.Must(257, "PWD")
+					c.Must(200, "PBSZ 0")
+					c.Must(200, "PROT P") // and not Protect, so that the handshake is ours
 					data := control.Clone()
-					own := prepare(t, data)
-					c.Must(200, "PROT C")
-					c.Protect("C") // so that Begin leaves the handshake to us
-					c.Must(200, "PROT P")
-					conn, d, err := openSecure(t, c, data, peers.EPSV, "RETR f")
-					defer d.Close()
-					var got []byte
-					if err == nil {
-						got, err = io.ReadAll(conn)
+					if cache != nil {
+						data.ClientSessionCache = cache(data)
 					}
-					if own || lenient {
-						if err != nil {
-							t.Fatal(err)
-						}
-						if conn.ConnectionState().DidResume != own {
-							t.Errorf("resumed: %v, want %v", !own, own)
-						}
-						d.Close()
-						c.Expect(226)
-						sameBytes(t, "RETR", got, noise(40_000))
+					if cache == nil || lenient {
+						letIn(t, c, data, cache == nil)
 						return
 					}
-					if err == nil || len(got) > 0 {
-						t.Errorf("the intruder got %d bytes (%v)", len(got), err)
-					}
-					d.Close()
-					if r := c.Reply(); r.Code < 400 {
-						t.Errorf("answered %q", r)
-					}
-					eventually(t, 5*time.Second, "a line in the log", func() bool {
-						return len(noted(g, "does not resume the TLS session", "NoSessionReuseRequired")) > 0
-					})
-					// The rightful owner still gets its data.
-					c.Protect("P")
-					sameBytes(t, "the owner's data", c.Fetch(peers.EPSV, "RETR f"), noise(40_000))
+					keptOut(t, g, c, data)
 				})
 			}
 		}
 	}
 }
+
+// letIn downloads, and looks whether the data connection resumed a session.
+func letIn(t *testing.T, c *peers.Control, data *tls.Config, resumes bool) {
+	t.Helper()
+	conn, d, err := openSecure(t, c, data, peers.EPSV, "RETR f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conn.ConnectionState().DidResume != resumes {
+		t.Errorf("resumed: %v, want %v", !resumes, resumes)
+	}
+	d.Close()
+	c.Expect(226)
+	sameBytes(t, "RETR", got, noise(40_000))
+}
+
+// keptOut fails unless a data connection gets nothing, with a word in the log, and its owner still does.
+func keptOut(t *testing.T, g *peers.Gateway, c *peers.Control, data *tls.Config) {
+	t.Helper()
+	before := len(noted(g, notResumed))
+	conn, d, err := openSecure(t, c, data, peers.EPSV, "RETR f")
+	var got []byte
+	if err == nil {
+		got, err = io.ReadAll(conn)
+	}
+	d.Close()
+	if err == nil || len(got) > 0 {
+		t.Errorf("the intruder got %d bytes (%v)", len(got), err)
+	}
+	if r := c.Reply(); r.Code < 400 {
+		t.Errorf("answered %q", r)
+	}
+	eventually(t, 5*time.Second, "a line in the log", func() bool { return len(noted(g, notResumed)) > before })
+	if lines := noted(g, notResumed)[before:]; len(lines) != 1 || !holds(lines[0], []string{"NoSessionReuseRequired"}) {
+		t.Errorf("the log says\n%s\nwant one line with the way out", lines)
+	}
+	c.Protect("P")
+	sameBytes(t, "the owner's data", c.Fetch(peers.EPSV, "RETR f"), noise(40_000))
+}
+
+// notResumed is what the log says of a data connection that did not resume.
+const notResumed = "does not resume the TLS session of its control connection"

@@ -3,7 +3,6 @@ package e2e
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -195,7 +194,7 @@ type cutAware struct{ *net.TCPConn }
 
 func (c cutAware) Read(p []byte) (int, error) {
 	n, err := c.TCPConn.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = errCut
 	}
 	return n, err
@@ -231,11 +230,4 @@ func holds(line string, words []string) bool {
 		}
 	}
 	return true
-}
-
-func versionName(v peers.Versions) string {
-	if v == peers.TLS12And13 {
-		return "both"
-	}
-	return fmt.Sprint(v)
 }
