@@ -137,7 +137,9 @@ func TestRelayAllocations(t *testing.T) {
 			if mix.from != 0 {
 				most = 1.1
 			}
-			if perRecord > most || bytesPer > 24*most+20 {
+			// crypto/tls keeps its buffers in a pool, and a busy machine has it make a
+			// dozen more of 16 KiB; one for each record would be a hundred times as much.
+			if perRecord > most || bytesPer > 24*most+160 {
 				t.Errorf("%.2f allocations and %.1f bytes per record", perRecord, bytesPer)
 			}
 		})
