@@ -121,6 +121,7 @@ func (m *Machine) abortTimedOut() {
 	for ; t.abort.replies < 2; t.abort.replies++ {
 		m.late.missing++
 		m.late.abort = true
+		m.late.refusal = m.late.refusal || !t.proceeding
 		if t.abort.replies == 0 {
 			m.tell(ftp.TransferAborted())
 		} else {

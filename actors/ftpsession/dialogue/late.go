@@ -14,6 +14,7 @@ import (
 type late struct {
 	missing int  // last words that we stopped waiting for
 	abort   bool // the answer to an ABOR is among them
+	refusal bool // one of them may be a refusal from before the transfer began
 	behind  bool // they may come after the one that is awaited
 	doubt   ftp.Reply
 	doubts  bool // doubt is held back
@@ -28,11 +29,13 @@ func (l *late) came(r ftp.Reply) {
 
 // mayBe reports whether a reply can be one of the missing.
 func (l *late) mayBe(r ftp.Reply) bool {
-	switch r.Code {
-	case 500, 501, 502, 503: // what is said to an ABOR that is not understood
+	switch {
+	case endsTransfer(r), l.refusal && r.Negative():
+		return true
+	case r.Code >= 500 && r.Code <= 503: // what is said to an ABOR that is not understood
 		return l.abort
 	}
-	return endsTransfer(r)
+	return false
 }
 
 // settleDoubt drops the reply in doubt: what came after it shows it as late.
@@ -55,7 +58,7 @@ func (m *Machine) sortOut(r ftp.Reply) {
 		l.missing = 0 // replies come in order: what is missing will not come
 	}
 	if l.missing == 0 {
-		l.abort = false
+		l.abort, l.refusal = false, false
 	}
 	if l.missing == 0 || !maybe {
 		m.deliver(r)

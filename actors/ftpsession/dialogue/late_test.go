@@ -34,6 +34,20 @@ func TestLateReplies(t *testing.T) {
 			>B CWD x
 			B: 250 there
 			>C 250 there`},
+		{"that_refuse_a_transfer_given_up_on_before_it_began", nil, retr + `
+			data finished back open Connection refused
+			wait 3s
+			>C 425 RETR: Connection refused
+			C: STOR g
+			drop offers
+			>B STOR g
+			B: 530 not for you      # RETR's
+			B: 425 no data connection
+			>C 425 no data connection
+			C: CWD x
+			>B CWD x
+			B: 530 not there        # no doubt any more
+			>C 530 not there`},
 		{"never", nil, silent + `
 			C: ABOR
 			>B ABOR

@@ -18,6 +18,7 @@ func (m *Machine) conclude() {
 	}
 	if !t.hasFinal {
 		m.late.missing++
+		m.late.refusal = m.late.refusal || !t.proceeding
 	}
 	reply := t.verdict()
 	m.tell(reply)
