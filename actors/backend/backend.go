@@ -111,11 +111,11 @@ func (l *Link) read(ctx context.Context) error {
 // is no news to it: told all the same, it might pass for a loss.
 func (l *Link) say(ctx context.Context, m messages.ToSession) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // as said above
 	}
 	err := l.cfg.Tell.Send(ctx, m)
 	if ctx.Err() != nil || errors.Is(err, mailbox.ErrGone) {
-		return nil
+		return nil //nolint:nilerr // as said above
 	}
 	return err
 }

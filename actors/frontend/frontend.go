@@ -138,7 +138,7 @@ func (r *Reader) next() (messages.CommandReceived, error) {
 // ignoreEnd drops the error of a send that nobody waits for any more.
 func ignoreEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, mailbox.ErrGone) {
-		return nil
+		return nil //nolint:nilerr // as said above
 	}
 	return err
 }

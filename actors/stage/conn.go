@@ -59,10 +59,10 @@ func (c *Conn) CloseNotify() error { return c.tls.CloseWrite() }
 
 // Close closes the TCP connection at once, without a close_notify: whoever means
 // a proper end says so before.
-func (c *Conn) Close() error { return c.wire.TCPConn.Close() }
+func (c *Conn) Close() error { return c.wire.Close() }
 
 // SyscallConn gives the descriptor to wait on.
-func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.wire.TCPConn.SyscallConn() }
+func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.wire.SyscallConn() }
 
 // LocalAddr is the TCP connection's.
 func (c *Conn) LocalAddr() net.Addr { return c.wire.LocalAddr() }
@@ -71,10 +71,10 @@ func (c *Conn) LocalAddr() net.Addr { return c.wire.LocalAddr() }
 func (c *Conn) RemoteAddr() net.Addr { return c.wire.RemoteAddr() }
 
 // SetDeadline sets the TCP connection's.
-func (c *Conn) SetDeadline(t time.Time) error { return c.wire.TCPConn.SetDeadline(t) }
+func (c *Conn) SetDeadline(t time.Time) error { return c.wire.SetDeadline(t) }
 
 // SetReadDeadline sets the TCP connection's.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.wire.TCPConn.SetReadDeadline(t) }
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.wire.SetReadDeadline(t) }
 
 // SetWriteDeadline sets the TCP connection's.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.wire.TCPConn.SetWriteDeadline(t) }

@@ -55,7 +55,7 @@ func (a attempt) handshake(ctx context.Context, tcp *net.TCPConn) (*Conn, error)
 	c := &Conn{tls: a.wrap(w), wire: w}
 	// Not HandshakeContext: it would close the connection under the session.
 	stop := context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) })
-	err = c.tls.Handshake()
+	err = c.tls.Handshake() //nolint:noctx // as said above
 	if !stop() {
 		return nil, context.Cause(ctx)
 	}

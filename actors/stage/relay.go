@@ -69,8 +69,8 @@ var errStopped = errors.New("a stage of the relay has ended")
 
 // Relay moves all bytes from one line to the other. What lies between the stages
 // is lent by rings.
-func (rings *Rings) Relay(job Job) Outcome {
-	rg := newRing(rings)
+func (r *Rings) Relay(job Job) Outcome {
+	rg := newRing(r)
 	in, err := newDecoder(job.From, rg)
 	if err != nil {
 		return Outcome{Err: err, At: Reading}
@@ -88,7 +88,7 @@ func (rings *Rings) Relay(job Job) Outcome {
 	} else {
 		twoStages(job, rg, in, out)
 	}
-	failed, at := rg.verdict()
+	at, failed := rg.verdict()
 	return Outcome{Moved: out.moved, Err: failed, At: at, Proven: failed == nil && in.proven()}
 }
 

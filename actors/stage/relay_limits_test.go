@@ -110,7 +110,7 @@ func TestRelayHoldsNothingWhileIdle(t *testing.T) {
 			if held() {
 				t.Error("a buffer is held after the end")
 			}
-			if err, _ := rg.verdict(); err != nil {
+			if _, err := rg.verdict(); err != nil {
 				t.Error(err)
 			}
 		})

@@ -158,7 +158,7 @@ func (r *ring) fail(at End, err error) bool {
 	return true
 }
 
-func (r *ring) verdict() (error, End) { return r.err, r.at }
+func (r *ring) verdict() (End, error) { return r.at, r.err }
 
 // freeIfIdle gives the block back while nobody has a part of it.
 func (r *ring) freeIfIdle() {

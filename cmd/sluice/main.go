@@ -24,9 +24,9 @@ func run(args []string, out, errs io.Writer) int {
 	err := root.Execute()
 	code := exitCode(err)
 	if err != nil && !isSilent(err) {
-		fmt.Fprintf(errs, "sluice: %v\n", err)
+		_, _ = fmt.Fprintf(errs, "sluice: %v\n", err)
 		if code == exitUsage {
-			fmt.Fprintln(errs, "Run 'sluice help' to see what there is.")
+			_, _ = fmt.Fprintln(errs, "Run 'sluice help' to see what there is.")
 		}
 	}
 	return code

@@ -99,7 +99,7 @@ func serve(ctx context.Context, f serveFlags, stderr io.Writer) error {
 		Processors: service.ShareProcessors(os.Getenv),
 	})
 	if errors.Is(err, gateway.ErrConfig) {
-		fmt.Fprintf(stderr, "sluice: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "sluice: %v\n", err)
 		return configError{}
 	}
 	if err != nil {

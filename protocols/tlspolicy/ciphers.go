@@ -64,11 +64,10 @@ func ParseCiphers(list string) (Ciphers, error) {
 
 // chooser carries a list out.
 type chooser struct {
-	order    []*suite // everything not taken away for good
-	active   map[*suite]bool
-	named    []string // exact names that an item added
-	unspoken []string
-	level    int
+	order  []*suite // everything not taken away for good
+	active map[*suite]bool
+	named  []string // exact names that an item added
+	level  int
 }
 
 func (c *chooser) item(item string, first bool) error {

@@ -164,7 +164,7 @@ func TestCipherMistakes(t *testing.T) {
 		"tls13_name":             {"TLS_AES_128_GCM_SHA256", "put TLSv1.3 before it"},
 		"half_a_conjunction":     {"AES+", "without a cipher beside it"},
 		"two_signs":              {"!!AES", "unknown cipher '!AES'"},
-		"unknown_command":        {"@STRENGHT", "expected @STRENGTH"},
+		"unknown_command":        {"@STRENGHT", "expected @STRENGTH"}, //nolint:misspell // on purpose
 		"level_six":              {"@SECLEVEL=6", "n from 0 to 5"},
 		"only_separators":        {":,:", "chooses nothing"},
 		"nothing_that_go_speaks": {"DHE:!kECDHE", "none can be spoken here"},

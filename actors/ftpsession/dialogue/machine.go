@@ -116,24 +116,6 @@ func (m *Machine) handle(ev messages.ToSession) {
 		}
 	case messages.FrontendLost:
 		m.frontendLost(ev)
-	case messages.BackendPicked:
-		m.picked(ev)
-	case messages.BackendConnected:
-		if m.back.is(ev.Attempt) {
-			m.backendConnected(ev)
-		}
-	case messages.BackendUnreachable:
-		if m.back.is(ev.Attempt) {
-			m.attemptFailed(ev.Err)
-		}
-	case messages.BackendSecured:
-		if m.back.is(ev.Attempt) {
-			m.backendSecured()
-		}
-	case messages.BackendLost:
-		if m.back.is(ev.Attempt) {
-			m.backendLost(ev.Err)
-		}
 	case messages.FrontendSecured:
 		m.frontendSecured(ev)
 	case messages.FrontendInsecure:
@@ -153,6 +135,32 @@ func (m *Machine) handle(ev messages.ToSession) {
 		m.settleDown()
 	case messages.TimeReached:
 		// checkTime does the work
+	default:
+		m.handleBackend(ev)
+	}
+}
+
+// handleBackend takes the news of attempts; only those of the present one count.
+func (m *Machine) handleBackend(ev messages.ToSession) {
+	switch ev := ev.(type) {
+	case messages.BackendPicked:
+		m.picked(ev)
+	case messages.BackendConnected:
+		if m.back.is(ev.Attempt) {
+			m.backendConnected(ev)
+		}
+	case messages.BackendUnreachable:
+		if m.back.is(ev.Attempt) {
+			m.attemptFailed(ev.Err)
+		}
+	case messages.BackendSecured:
+		if m.back.is(ev.Attempt) {
+			m.backendSecured()
+		}
+	case messages.BackendLost:
+		if m.back.is(ev.Attempt) {
+			m.backendLost(ev.Err)
+		}
 	}
 }
 

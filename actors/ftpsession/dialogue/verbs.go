@@ -30,7 +30,7 @@ func lookUp(verb string) row {
 // filled by init because the handlers lead back to it.
 var rows map[string]row
 
-func init() {
+func init() { //nolint:gochecknoinits // as said above
 	local := func(h handler) row { return row{h, h} }
 	rows = map[string]row{
 		ftp.USER: {(*Machine).user, (*Machine).relay},
