@@ -370,8 +370,15 @@ func TestProcessorsAreBorrowedForMuch(t *testing.T) {
 		h := newHouse(t, mix{tls13, tls13})
 		var l lender
 		r := startSecure(t, download, h, func(c *Config) { c.Pipes.Processors = &l })
+		arrived := make(chan struct{})
 		var wg conc.WaitGroup
-		wg.Go(func() { _, _ = r.source.Write(make([]byte, 3<<20)); hangUp(r.source.tcp) })
+		wg.Go(func() {
+			_, _ = r.source.Write(make([]byte, 3<<20))
+			<-arrived // a reset takes with it what is still under way
+			hangUp(r.source.tcp)
+		})
+		_, _ = io.CopyN(io.Discard, r.dest, 2<<20)
+		close(arrived)
 		_, _ = io.Copy(io.Discard, r.dest)
 		hear[messages.TransferFinished](t, r.rig)
 		wg.Wait()
