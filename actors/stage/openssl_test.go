@@ -28,10 +28,7 @@ Options = -ExtendedMasterSecret
 // connection after the other. conf replaces the system's openssl.cnf.
 func sServer(t *testing.T, shown *authority, conf string, flags ...string) (addr string) {
 	t.Helper()
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("there is no openssl here")
-	}
+	openssl := locateOpenSSL(t)
 	cert := file(t, certPEM(shown), keyPEM(t, shown))
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	cmd := exec.CommandContext(ctx, openssl, append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", cert, "-rev"}, flags...)...)

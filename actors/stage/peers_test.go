@@ -117,7 +117,7 @@ func (d *dialogue) transfer(command string, upload []byte) (got []byte, resumed 
 // connections to resume.
 func TestRealServers(t *testing.T) {
 	if testing.Short() {
-		t.Skip("real daemons, and many transfers")
+		t.Skip("real daemons and many transfers: run without -short")
 	}
 	kit, err := certs.NewKit(t.TempDir())
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -255,3 +256,18 @@ func data(t testing.TB, g *Guest) func(*net.TCPConn) (*Conn, error) {
 
 // versions of TLS that most claims are about.
 var versions = map[string]uint16{"tls12": tls.VersionTLS12, "tls13": tls.VersionTLS13}
+
+// locateOpenSSL finds the program. Without it a test says what is missing, and fails
+// in CI, where nothing may be.
+func locateOpenSSL(t testing.TB) string {
+	t.Helper()
+	path, err := exec.LookPath("openssl")
+	switch {
+	case err == nil:
+		return path
+	case os.Getenv("CI") != "":
+		t.Fatal("openssl is missing, and CI must not pass without it: apt-get install openssl")
+	}
+	t.Skip("openssl is missing: apt-get install openssl to face it")
+	return ""
+}

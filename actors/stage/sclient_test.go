@@ -41,10 +41,7 @@ func (s *terminal) await(t *testing.T, text string) {
 // side, and returns what it has printed.
 func sClient(t *testing.T, serve func(*net.TCPConn, *terminal), flags ...string) string {
 	t.Helper()
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("there is no openssl here")
-	}
+	openssl := locateOpenSSL(t)
 	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)

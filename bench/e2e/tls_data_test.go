@@ -75,12 +75,9 @@ func TestClaim09_HundredDataConnections_of_real_clients(t *testing.T) {
 				tg.put(t, fmt.Sprintf("f%d", i), noise(1000+i))
 			}
 			t.Run("lftp", func(t *testing.T) { lftpHundred(t, tg, version) })
-			t.Run("curl", func(t *testing.T) {
-				if version == peers.TLS12 {
-					t.Skip("curl has nothing to resume over TLS 1.2, see secureCell.lenient")
-				}
-				curlHundred(t, tg, version)
-			})
+			if version != peers.TLS12 { // over that curl has nothing to resume, see secureCell.lenient
+				t.Run("curl", func(t *testing.T) { curlHundred(t, tg, version) })
+			}
 		})
 	}
 }

@@ -136,10 +136,10 @@ func TestClients_in_TLS(t *testing.T) {
 			sameBytes(t, "on disk", tg.onDisk(t, "lftp file"), body)
 			sameBytes(t, "back", read(t, back), body)
 		})
+		if version == peers.TLS12 {
+			return // over that curl has nothing to resume, see secureCell.lenient
+		}
 		t.Run("curl", func(t *testing.T) {
-			if version == peers.TLS12 {
-				t.Skip("curl has nothing to resume over TLS 1.2, see secureCell.lenient")
-			}
 			c := secureCell{front: explicit, prot: "P", version: version, mode: peers.EPSV}
 			args := curlArguments(t, tg, c)
 			peers.Curl(t, append(args, "-T", local(t, "big", body), tg.bare("big"))...).OK()
