@@ -177,3 +177,5 @@ func (TimeReached) toSession()        {}
 func (DrainRequested) toSession()     {}
 func (BackendPicked) toSession()      {}
 func (LoginAnswered) toSession()      {}
+func (LoginChecked) toSession()       {}
+func (BackendsFound) toSession()      {}
