@@ -196,7 +196,7 @@ func BenchmarkRing(b *testing.B) {
 				rg.space()
 				rg.filled(n)
 				rg.pause()
-				p, _, _ := rg.portion()
+				p, _, _ := rg.portion(portion)
 				rg.taken(len(p))
 			}
 		})

@@ -14,9 +14,20 @@ const (
 
 type block [ringSize]byte
 
-// Rings lends what relays keep between their stages. The zero value is ready; it
-// is safe for concurrent use.
-type Rings struct{ pool sync.Pool }
+// burst is what a relay sends at once: the records of a whole ring, each of which
+// has up to 5 bytes of header and 256 of expansion (RFC 8446 section 5.2).
+type burst [ringSize + ringSize/fullRecord*(recordHeader+256)]byte
+
+// Rings lends what relays keep between their stages, and what they gather while
+// they encrypt. The zero value is ready; it is safe for concurrent use.
+type Rings struct{ pool, bursts sync.Pool }
+
+func (r *Rings) takeBurst() *burst {
+	if b, ok := r.bursts.Get().(*burst); ok {
+		return b
+	}
+	return new(burst)
+}
 
 func (r *Rings) take() *block {
 	if b, ok := r.pool.Get().(*block); ok {
@@ -105,10 +116,10 @@ func (r *ring) drained() (waited bool) {
 	return waited
 }
 
-// portion waits for bytes and returns some, or nothing at the end. While more are
+// portion waits for bytes and returns some, most at most, or nothing at the end. While more are
 // on their way it returns full records only. more says that others follow for
 // certain; waited, that the decoder was the slower one.
-func (r *ring) portion() (p []byte, more, waited bool) {
+func (r *ring) portion(most int) (p []byte, more, waited bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.err == nil && !r.ended && r.used < portion && (!r.dry || r.used == 0) {
@@ -118,7 +129,7 @@ func (r *ring) portion() (p []byte, more, waited bool) {
 	if r.err != nil || r.used == 0 {
 		return nil, false, waited
 	}
-	n := min(r.used, ringSize-r.head, portion)
+	n := min(r.used, ringSize-r.head, most)
 	return r.block[r.head : r.head+n], r.used > n, waited
 }
 

@@ -17,6 +17,10 @@ type sender struct {
 	pace Pace                  // nil: a deadline is the end
 	more bool                  // more follows at once: no need to send what fills no segment
 
+	held   *burst // what is gathered, to be sent at once; nil: everything is sent as it comes
+	fill   int    // bytes of it
+	broken error  // a gathered write failed: what came after it would not be understood
+
 	rest []byte // of the write under way
 	err  error
 }
@@ -62,8 +66,31 @@ func (s *sender) attempt(fd uintptr) bool {
 	return true
 }
 
-// Write sends what crypto/tls made: a record, or a flight of the handshake.
-func (w *wire) Write(p []byte) (int, error) { return w.out.write(p) }
+// Write sends what crypto/tls made: a record, or a flight of the handshake. A
+// relay's records are gathered.
+func (w *wire) Write(p []byte) (int, error) {
+	s := &w.out
+	switch {
+	case s.broken != nil:
+		return 0, s.broken
+	case s.held == nil:
+		return s.write(p)
+	case s.fill+len(p) > len(s.held): // many small records
+		if _, err := s.flush(true); err != nil {
+			return 0, err
+		}
+	}
+	s.fill += copy(s.held[s.fill:], p)
+	return len(p), nil
+}
+
+// flush sends what is gathered, and tells how much of it the kernel took.
+func (s *sender) flush(more bool) (n int, err error) {
+	s.more = more
+	n, s.broken = s.write(s.held[:s.fill])
+	s.fill, s.more = 0, false
+	return n, s.broken
+}
 
 // SetWriteDeadline is what crypto/tls does around its close_notify. A relay has
 // deadlines of its own, which a slow peer may outlive.
