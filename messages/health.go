@@ -1,6 +1,9 @@
 package messages
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // ToHealth is what the health actor understands. It owns what is known of the
 // backends' health: it counts what sessions meet, runs the probes, keeps the
@@ -52,7 +55,7 @@ func (k CheckKind) String() string {
 type ActiveChecks struct {
 	On       bool
 	Kind     CheckKind
-	Interval time.Duration // between the beginnings of two checks of one backend, give or take a tenth
+	Interval time.Duration // between the beginnings of two checks of one backend; up to a tenth less
 	Timeout  time.Duration // of a whole check
 	Rise     int           // good ones in a row until a backend is up
 	Fall     int           // bad ones in a row until it is down
@@ -66,6 +69,7 @@ type HealthPool struct {
 	Backends []Backend
 	Passive  PassiveChecks
 	Active   ActiveChecks
+	Source   netip.Addr // of active checks (ProxySourceAddress); zero: as the system likes
 }
 
 // WatchPools replaces what is watched. What is known of backends that stay is
@@ -87,8 +91,12 @@ type BackendObserved struct {
 	Key  string
 	Err  error         // nil: a good banner
 	Took time.Duration // to the banner
-	// Seq counts the observations of this backend from 1 on.
+	// Seq counts the observations of this backend from 1 on. One that follows
+	// on another with a gap stands for those between, too.
 	Seq uint64
+	// Failures counts the failures of this backend in a row up to this one, so
+	// that none is missed in a gap. 0: not counted.
+	Failures int
 }
 
 // BackendMode is what an administrator wants of a backend.
