@@ -70,10 +70,10 @@ func (e *encoder) write(p []byte, more bool) (int, error) {
 	return e.out.write(p)
 }
 
-// writeAll encrypts p and sends its records in one call of the system. One call
-// for each record costs the gateway a tenth more, and wakes the peer for each, who
-// on the same machine takes its time from us. With more, the kernel need not send
-// at once what fills no segment.
+// writeAll encrypts p, a ring's worth at most, and sends its records in one call
+// of the system. One call for each record costs the gateway a tenth more, and
+// wakes the peer more often. With more, the kernel need not send at once what
+// fills no segment.
 //
 // When it fails, n is what of p the kernel took, to some bytes.
 func (c *Conn) writeAll(p []byte, more bool, rings *Rings) (n int, err error) {
