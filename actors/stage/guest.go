@@ -110,8 +110,18 @@ func (g *Guest) handshake(ctx context.Context, tcp *net.TCPConn, exact bool, con
 	if err != nil && g.refusal != nil {
 		err = g.refusal
 	}
+	err = whose(err)
 	g.diagnose(conn, err)
 	return conn, err
+}
+
+// whose says whose certificate it was that crypto/tls refused.
+func whose(err error) error {
+	var refused *tls.CertificateVerificationError
+	if !errors.As(err, &refused) || len(refused.UnverifiedCertificates) == 0 {
+		return err
+	}
+	return unverified(refused.UnverifiedCertificates[0], err)
 }
 
 // adopt makes a configuration this guest's own.

@@ -181,7 +181,11 @@ func (s *Server) verify(state tls.ConnectionState, client netip.Addr) error {
 		err = s.config.Identity.Check(leaf, client, name)
 	}
 	if err != nil {
-		return fmt.Errorf("unable to verify client certificate '%s': %w", tlspolicy.DN(leaf.RawSubject), err)
+		return unverified(leaf, err)
 	}
 	return nil
+}
+
+func unverified(leaf *x509.Certificate, err error) error {
+	return fmt.Errorf("unable to verify client certificate '%s': %w", tlspolicy.DN(leaf.RawSubject), err)
 }
