@@ -28,6 +28,7 @@ func (l *loader) checkSettings(s *Server, r resolved) {
 		}
 	}
 	l.checkSources(r)
+	l.checkHealth(r)
 	l.checkFrontTLS(r)
 	l.checkBackendTLS(r)
 	l.checkFrontSSH(r)

@@ -33,8 +33,9 @@ type Process struct {
 
 	ProxyTables      string // absolute; empty = the service's state directory
 	Datastore        Datastore
-	DatastorePrefix  string // key prefix, for DatastoreRedis
-	PassPhraseHelper string // ProxySFTPPassPhraseProvider; empty = none
+	DatastorePrefix  string           // key prefix, for DatastoreRedis
+	PassPhraseHelper string           // ProxySFTPPassPhraseProvider; empty = none
+	DNSServers       []netip.AddrPort // ProxyDNSServer; empty = the system's
 
 	SystemLog        LogTarget
 	UseIPv6          bool // default true

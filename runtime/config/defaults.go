@@ -22,6 +22,7 @@ func defaultSettings() *Settings {
 			RetryCount:     5,
 			TimeoutConnect: 5 * time.Second,
 			TimeoutLinger:  3 * time.Second,
+			Health:         defaultHealth(),
 		},
 		BackendTLS: BackendTLS{
 			VerifyServer:     true,

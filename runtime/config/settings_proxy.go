@@ -14,6 +14,7 @@ type Proxy struct {
 	RoleSet bool // SSH proxying needs an explicit reverse role
 	Policy  Policy
 	Servers []ServerSource // in file order, all lines joined
+	Health  Health
 
 	RetryCount     int           // attempts in all, default 5
 	TimeoutConnect time.Duration // per address, default 5 s, 0 = no limit

@@ -11,6 +11,7 @@ type theme struct {
 
 var themes = []theme{
 	{"Proxy", proxyRows},
+	{"Proxy: health and discovery", healthRows},
 	{"Proxy: forward", forwardRows},
 	{"Proxy: TLS to backends", backendTLSRows},
 	{"Proxy: SSH to backends", backendSSHRows},
