@@ -1,8 +1,6 @@
 package config
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -11,12 +9,6 @@ import (
 )
 
 // ProxyReverseServers: URLs on the line, JSON files of URLs, SQL queries.
-
-// Bounds of a JSON list of backends.
-const (
-	maxBackendFile  = 5 << 20
-	maxBackendItems = 1000
-)
 
 func parseReverseServers(c *call) effect {
 	if !c.need(1) {
@@ -109,13 +101,9 @@ func checkBackendFile(files Files, name string) error {
 		if err != nil {
 			return fmt.Errorf("error reading ProxyReverseServers file '%s': %w", name, err)
 		}
-		if perm := info.Mode().Perm(); perm&worldWrite != 0 {
-			return fmt.Errorf("unable to use world-writable ProxyReverseServers '%s' (perms %04o): "+
-				"Operation not permitted; run chmod o-w on it", name, perm)
-		}
-		if dir, perm, writable := worldWritableDir(files, p); writable {
-			return fmt.Errorf("unable to use ProxyReverseServers '%s' from world-writable directory '%s' (perms %04o): "+
-				"Operation not permitted; run chmod o-w on the directory", name, dir, perm)
+		dir, perm, _ := worldWritableDir(files, p)
+		if err := backendurl.CheckListRights(name, info.Mode(), dir, perm); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -124,40 +112,10 @@ func checkBackendFile(files Files, name string) error {
 // readBackendFile reads a JSON array of URLs. Entries that are no URLs are
 // left out and described in skipped. An empty file is an empty list.
 func readBackendFile(files Files, name string) (urls []backendurl.URL, skipped []string, err error) {
-	raw, err := files.ReadFile(path.Clean(name), maxBackendFile)
+	raw, err := files.ReadFile(path.Clean(name), backendurl.MaxListBytes)
 	if err != nil {
 		return nil, nil, fmt.Errorf("error reading ProxyReverseServers file '%s': %w", name, err)
 	}
-	if len(strings.TrimSpace(string(raw))) == 0 {
-		return nil, nil, nil
-	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(raw, &items); err != nil {
-		return nil, nil, fmt.Errorf("error reading ProxyReverseServers file '%s': "+
-			"expected a JSON array of strings: %w", name, err)
-	}
-	if len(items) > maxBackendItems {
-		skipped = append(skipped, fmt.Sprintf("'%s' has %d entries; only the first %d are used", name, len(items), maxBackendItems))
-		items = items[:maxBackendItems]
-	}
-	for i, item := range items {
-		u, err := backendItem(item)
-		if err != nil {
-			skipped = append(skipped, fmt.Sprintf("entry %d of '%s' is skipped: %v", i+1, name, err))
-			continue
-		}
-		urls = append(urls, u)
-	}
-	if len(urls) == 0 {
-		return nil, skipped, fmt.Errorf("no usable URLs found in file '%s': expected an array such as [\"ftp://ftp1.example.com\"]", name)
-	}
-	return urls, skipped, nil
-}
-
-func backendItem(item json.RawMessage) (backendurl.URL, error) {
-	var text string
-	if err := json.Unmarshal(item, &text); err != nil {
-		return backendurl.URL{}, errors.New("it is not a string")
-	}
-	return backendurl.Parse(text)
+	list, err := backendurl.ParseList(name, raw)
+	return list.URLs, list.Skipped, err
 }
