@@ -1,0 +1,5 @@
+//go:build !unix
+
+package accounts
+
+const nonblock = 0
