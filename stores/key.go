@@ -11,13 +11,19 @@ import (
 type Kind byte
 
 // The kinds in use. Reserved for state to come, so that no two meanings ever
-// share a prefix: 's' sticky assignments, 'h' backend health, 'k' SSH host
-// keys.
+// share a prefix: 'k' SSH host keys.
 const (
 	KindRotation   Kind = 'r' // Rotation, one per pool
 	KindCounters   Kind = 'c' // Counters, one per pool and backend
 	KindTLSSession Kind = 't' // TLSSession, one per owner and backend
+	KindSticky     Kind = 's' // Sticky, one per pool and client: "u:joe", "g:staff", "h:192.0.2.1"
+	KindHealth     Kind = 'h' // Health, one per pool and backend
 )
+
+// Kinds lists the kinds in use.
+func Kinds() []Kind {
+	return []Kind{KindRotation, KindCounters, KindTLSSession, KindSticky, KindHealth}
+}
 
 func (k Kind) String() string {
 	switch k {
@@ -27,6 +33,10 @@ func (k Kind) String() string {
 		return "counters"
 	case KindTLSSession:
 		return "TLS session"
+	case KindSticky:
+		return "assignment"
+	case KindHealth:
+		return "health"
 	default:
 		return fmt.Sprintf("kind %q", byte(k))
 	}
@@ -36,7 +46,7 @@ func (k Kind) String() string {
 type Key struct {
 	Kind Kind
 	Pool string // the pool's stable name; of a TLS session, whose it is
-	Name string // within the pool: a backend's key; empty for the pool itself
+	Name string // within the pool: a backend's key, or a client's; empty for the pool itself
 }
 
 func (k Key) String() string {

@@ -130,54 +130,6 @@ func guarded(f func() error) (err error) {
 	return err
 }
 
-// Load implements stores.Loader. When a record can not be read the store is
-// replaced by a new one and the answer is ErrRenewed.
-func (s *Store) Load(ctx context.Context, kind stores.Kind) ([]stores.Record, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.ready(ctx); err != nil {
-		return nil, fmt.Errorf("load %v from %s: %w", kind, s.path(), err)
-	}
-	var out []stores.Record
-	err := guarded(func() error {
-		// Badger's iterators end at a damaged block as at the last one, so
-		// all checksums come first.
-		if err := s.db.VerifyChecksum(); err != nil {
-			return err
-		}
-		return s.db.View(func(txn *badger.Txn) (err error) {
-			out, err = collect(ctx, txn, kind)
-			return err
-		})
-	})
-	if err != nil && ctx.Err() == nil {
-		return nil, s.renew(fmt.Errorf("load %v: %w", kind, err))
-	}
-	return out, err
-}
-
-func collect(ctx context.Context, txn *badger.Txn, kind stores.Kind) ([]stores.Record, error) {
-	prefix := []byte{byte(kind)}
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
-	defer it.Close()
-	var out []stores.Record
-	for it.Seek(prefix); it.ValidForPrefix(prefix); it.Next() {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		key, err := stores.ParseKey(it.Item().Key())
-		if err != nil {
-			return nil, err
-		}
-		value, err := it.Item().ValueCopy(nil)
-		if err != nil {
-			return nil, fmt.Errorf("%v: %w", key, err)
-		}
-		out = append(out, stores.Record{Key: key, Value: value})
-	}
-	return out, nil
-}
-
 // Apply implements stores.Writer.
 func (s *Store) Apply(ctx context.Context, changes []stores.Change) error {
 	s.mu.Lock()
@@ -198,13 +150,7 @@ func (s *Store) Apply(ctx context.Context, changes []stores.Change) error {
 		txn := s.db.NewTransaction(true)
 		defer txn.Discard()
 		for i, c := range changes {
-			var err error
-			if c.Value == nil {
-				err = txn.Delete(keys[i])
-			} else {
-				err = txn.Set(keys[i], c.Value)
-			}
-			if err != nil {
+			if err := write(txn, keys[i], c); err != nil {
 				return fmt.Errorf("%v: %w", c.Key, err)
 			}
 		}
@@ -217,6 +163,22 @@ func (s *Store) Apply(ctx context.Context, changes []stores.Change) error {
 		return fmt.Errorf("write %d changes to %s: %w", len(changes), s.path(), err)
 	}
 	return nil
+}
+
+// write does one change within a transaction, which sees the ones before it.
+func write(txn *badger.Txn, key []byte, c stores.Change) error {
+	if c.Value == nil {
+		return txn.Delete(key)
+	}
+	if c.First {
+		switch _, err := txn.Get(key); {
+		case err == nil:
+			return nil // too late
+		case !errors.Is(err, badger.ErrKeyNotFound):
+			return err
+		}
+	}
+	return txn.Set(key, c.Value)
 }
 
 // Sync implements stores.Writer.

@@ -1,5 +1,6 @@
 // Package storetest is the contract that every store keeps, as a suite that
-// each implementation runs over itself.
+// each implementation runs over itself (Run), with a second one for stores that
+// several gateways share (RunShared), and benchmarks to compare them by.
 package storetest
 
 import (
@@ -41,6 +42,12 @@ func Run(t *testing.T, m Maker) {
 		"a_closed_store_says_so":                      closed,
 		"many_writers_do_not_hurt_each_other":         manyWriters,
 		"TLS_sessions_come_back_as_they_went":         tlsSessions,
+		"assignments_and_health_come_back":            assignments,
+		"each_record_of_a_kind_is_visited":            eachVisits,
+		"a_visit_ends_early_with_its_own_error":       eachEnds,
+		"first_counts_only_while_absent":              firstCounts,
+		"a_delete_is_not_first":                       firstDelete,
+		"one_of_many_firsts_counts":                   manyFirsts,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := m.Open(t)
@@ -72,7 +79,7 @@ func session(owner, backend string) stores.Key {
 func Dump(t *testing.T, s stores.Loader) []string {
 	t.Helper()
 	var lines []string
-	for _, kind := range []stores.Kind{stores.KindRotation, stores.KindCounters, stores.KindTLSSession} {
+	for _, kind := range stores.Kinds() {
 		records, err := s.Load(t.Context(), kind)
 		must(t, err)
 		for _, r := range records {
@@ -205,6 +212,9 @@ func endedContext(t *testing.T, s stores.Store) {
 	if _, err := s.Load(ctx, stores.KindCounters); !errors.Is(err, why) {
 		t.Errorf("Load gave %v, want the cause", err)
 	}
+	if err := s.Each(ctx, stores.KindCounters, func(stores.Record) error { return nil }); !errors.Is(err, why) {
+		t.Errorf("Each gave %v, want the cause", err)
+	}
 	if err := s.Apply(ctx, []stores.Change{stores.Put(counter("p", "a"), nil)}); !errors.Is(err, why) {
 		t.Errorf("Apply gave %v, want the cause", err)
 	}
@@ -216,6 +226,9 @@ func closed(t *testing.T, s stores.Store) {
 	must(t, s.Close())
 	if _, err := s.Load(t.Context(), stores.KindCounters); !errors.Is(err, stores.ErrClosed) {
 		t.Errorf("Load gave %v, want ErrClosed", err)
+	}
+	if err := s.Each(t.Context(), stores.KindCounters, func(stores.Record) error { return nil }); !errors.Is(err, stores.ErrClosed) {
+		t.Errorf("Each gave %v, want ErrClosed", err)
 	}
 	if err := s.Apply(t.Context(), nil); !errors.Is(err, stores.ErrClosed) {
 		t.Errorf("Apply gave %v, want ErrClosed", err)
