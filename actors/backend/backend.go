@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -20,15 +19,14 @@ import (
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/runtime/readiness"
-	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // Config is what one attempt needs.
 type Config struct {
 	Attempt   uint32
-	Endpoints []netip.AddrPort // tried in order
+	Endpoints []netip.AddrPort // in the order to try (race.go)
 	Source    netip.Addr       // ProxySourceAddress; zero: as the system likes
-	Timeout   time.Duration    // per endpoint (ProxyTimeoutConnect); 0: none
+	Timeout   time.Duration    // for all of them (ProxyTimeoutConnect); 0: none
 	Implicit  Secure           // the handshake of a backend that begins in TLS; nil: it does not
 	Buffers   *readiness.Buffers
 	Tell      mailbox.Mailbox[messages.ToSession]
@@ -126,7 +124,7 @@ func (l *Link) say(ctx context.Context, m messages.ToSession) error {
 //go:noinline
 func (l *Link) connectAside(ctx context.Context) (conn net.Conn, info messages.TLSInfo, err error) {
 	var wg conc.WaitGroup
-	wg.Go(func() { // bounded by the endpoints' timeouts, the handshake's limit and ctx
+	wg.Go(func() { // bounded by the connect's timeout, the handshake's limit and ctx
 		if l.tcp, err = l.connect(ctx); err != nil {
 			return
 		}
@@ -139,41 +137,6 @@ func (l *Link) connectAside(ctx context.Context) (conn net.Conn, info messages.T
 	})
 	wg.Wait()
 	return conn, info, err
-}
-
-// connect tries the endpoints in order.
-func (l *Link) connect(ctx context.Context) (*net.TCPConn, error) {
-	errs := make([]error, 0, len(l.cfg.Endpoints))
-	for _, ep := range l.cfg.Endpoints {
-		conn, err := l.dial(ctx, ep)
-		if err == nil {
-			return conn, nil
-		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		errs = append(errs, err)
-	}
-	if len(errs) == 0 {
-		return nil, errors.New("backend has no address")
-	}
-	return nil, errors.Join(errs...)
-}
-
-func (l *Link) dial(ctx context.Context, ep netip.AddrPort) (*net.TCPConn, error) {
-	if l.cfg.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, l.cfg.Timeout)
-		defer cancel()
-	}
-	conn, err := sockets.Dial(ctx, l.cfg.Source, ep, nil)
-	switch {
-	case err == nil:
-		return conn, nil
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded): // either may be the first to notice
-		return nil, fmt.Errorf("timed out connecting to %s after %v: %w", ep, l.cfg.Timeout, os.ErrDeadlineExceeded)
-	}
-	return nil, fmt.Errorf("connecting to %s: %w", ep, err)
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
