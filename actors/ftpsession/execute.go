@@ -36,11 +36,14 @@ func (s *Session) execute(ctx context.Context, actions []dialogue.Action) {
 			s.reportConnected(a.Took)
 		case dialogue.ReportFailed:
 			s.reportFailed(a.Err)
+		case dialogue.ReportLost:
+			s.reportLost(a.Err)
 		case dialogue.AskLogin:
 			s.askLogin(ctx, a)
+		case dialogue.CheckLogin:
+			s.checkLogin(ctx, a)
 		case dialogue.LoggedIn:
-			s.loggedIn.Store(true)
-			s.systemLog(zerolog.InfoLevel).Str("user", a.User).Msg("USER " + a.User + ": Login successful.")
+			s.enter(a)
 		case dialogue.RecordTransfer:
 			s.record(a)
 		case dialogue.Note:
@@ -105,6 +108,14 @@ func (s *Session) dial(ctx context.Context, a dialogue.DialBackend) {
 	}
 	s.back.actor = backend.New(cfg)
 	s.kids.Go(ctx, s.back.actor) // ends with the connection, or by cancel
+}
+
+func (s *Session) enter(a dialogue.LoggedIn) {
+	s.search = nil
+	s.loggedIn.Store(true)
+	s.systemLog(zerolog.InfoLevel).Str("user", a.User).Str("backend-url", s.back.url.String()).
+		Stringer("backend-ip", s.back.remote.Addr()).Uint16("backend-port", s.back.remote.Port()).
+		Msg("USER " + a.User + ": Login successful.")
 }
 
 func (s *Session) askLogin(ctx context.Context, a dialogue.AskLogin) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
 
 // The session's claim on a backend. Its rules:
@@ -22,28 +23,35 @@ import (
 
 var errPolicySilent = errors.New("the policy actor does not answer")
 
-// pick asks policy for a backend. The answer, or the end of the wait for it,
-// comes through wait.
+// pick asks policy for a backend, and discovery first where each name has a list of
+// its own. The answer, or the end of the wait for it, comes through wait.
 func (s *Session) pick(ctx context.Context, a dialogue.PickBackend) {
-	if s.picks == nil {
-		s.picks = make(chan messages.BackendPicked, 1)
+	if a.User != "" && s.setup.PerName && len(a.Tried) == 0 {
+		s.lookUp(ctx, a)
+		return
 	}
+	s.askPolicy(ctx, a)
+}
+
+func (s *Session) askPolicy(ctx context.Context, a dialogue.PickBackend) {
+	picks := make(chan messages.BackendPicked, 1)
 	limit := s.setup.Services.waits().pick
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errPolicySilent)
 	defer cancel()
 	err := s.setup.Services.Policy.Send(ctx, messages.PickBackend{
-		Pool: s.setup.Pool, Client: s.client.Addr(), User: s.mind.User(), Vars: s.secrecy.vars, Tried: a.Tried, Reply: s.picks,
+		Pool: s.setup.Pool, Client: s.client.Addr(), User: a.User, Group: a.Group, Vars: s.secrecy.vars,
+		Candidates: s.search.candidates(), Tried: a.Tried, Reply: picks,
 	})
 	if err != nil {
 		s.queue = append(s.queue, messages.BackendPicked{Err: fmt.Errorf("asking for a backend: %w", err)})
 		return
 	}
-	s.pickBy = time.Now().Add(limit)
+	s.picks, s.answerBy = picks, time.Now().Add(limit)
 }
 
 // picked takes over the lease that comes with an answer.
 func (s *Session) picked(p messages.BackendPicked) {
-	s.pickBy, s.picks = time.Time{}, nil
+	s.answerBy, s.picks = time.Time{}, nil
 	if p.Lease == 0 {
 		return
 	}
@@ -54,11 +62,11 @@ func (s *Session) picked(p messages.BackendPicked) {
 // withdrawPick takes back a pick that is not answered yet, so that its lease is
 // not lost.
 func (s *Session) withdrawPick() {
-	if s.pickBy.IsZero() {
+	if s.picks == nil {
 		return
 	}
 	s.tellPolicy(messages.WithdrawPick{Reply: s.picks}, "withdrawing the pick of a backend")
-	s.pickBy, s.picks = time.Time{}, nil
+	s.answerBy, s.picks = time.Time{}, nil
 }
 
 func (s *Session) reportConnected(took time.Duration) {
@@ -71,6 +79,15 @@ func (s *Session) reportFailed(err error) {
 	lease := s.back.lease
 	if lease != 0 && s.tellPolicy(messages.ReportFailed{Lease: lease, Err: err}, "reporting a failed backend") {
 		s.back.lease = 0
+	}
+}
+
+// reportLost says that a backend broke off. A line of ours that could not be written
+// is none of its faults.
+func (s *Session) reportLost(err error) {
+	var unwritable *ftp.LineError
+	if lease := s.back.lease; lease != 0 && !errors.As(err, &unwritable) {
+		s.tellPolicy(messages.ReportLost{Lease: lease, Err: err}, "reporting a lost backend")
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // briefly are limits for tests that wait for one to be reached.
-var briefly = waits{write: 200 * time.Millisecond, pick: 150 * time.Millisecond, tell: 2 * time.Second}
+var briefly = waits{write: 200 * time.Millisecond, pick: 150 * time.Millisecond, ask: 150 * time.Millisecond, tell: 2 * time.Second}
 
 func never(int, messages.PickBackend) (messages.BackendPicked, bool) {
 	return messages.BackendPicked{}, false

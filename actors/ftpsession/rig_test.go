@@ -39,6 +39,7 @@ type ledger struct {
 	picks    int
 	open     map[messages.LeaseID]chan<- messages.BackendPicked
 	returned []string // how leases came back
+	lost     []error  // of backends that broke off
 	bad      []string
 }
 
@@ -83,6 +84,10 @@ func (l *ledger) handle(m messages.ToPolicy) {
 	case messages.ReportConnected:
 		if l.open[m.Lease] == nil {
 			l.bad = append(l.bad, "a connect reported for a lease that is not open")
+		}
+	case messages.ReportLost:
+		if l.lost = append(l.lost, m.Err); l.open[m.Lease] == nil {
+			l.bad = append(l.bad, "a loss reported for a lease that is not open")
 		}
 	case messages.ReportFailed:
 		l.back(m.Lease, "failed")

@@ -143,7 +143,7 @@ func (s *Session) switchServer(ctx context.Context, name string) {
 	case s.setup:
 		s.execute(ctx, s.mind.Stay(now))
 	default:
-		s.setup = other
+		s.setup, s.search = other, nil
 		cfg := other.dialogue()
 		s.execute(ctx, s.mind.Switch(&cfg, now))
 	}

@@ -36,23 +36,25 @@ type Session struct {
 	loggedIn atomic.Bool
 
 	// owned by Run
-	mind    *dialogue.Machine
-	kids    *supervise.Group
-	front   *frontend.Reader
-	queue   []messages.ToSession // what actions led to at once
-	writer  lineWriter           // towards the client
-	back    link
-	picks   chan messages.BackendPicked
-	pickBy  time.Time // zero: no pick is due
-	logins  chan messages.LoginAnswered
-	offers  [2]*net.TCPListener // by messages.Side
-	channel *data.Channel       // of the transfer under way
-	running *data.Channel       // … or of the one before, which sees its client off
-	abort   context.CancelFunc  // of running
-	secrecy secrecy
-	timer   *time.Timer
-	armed   time.Time // when the timer fires; zero: it does not
-	reason  string    // why the session ends
+	mind   *dialogue.Machine
+	kids   *supervise.Group
+	front  *frontend.Reader
+	queue  []messages.ToSession // what actions led to at once
+	writer lineWriter           // towards the client
+	back   link
+	picks  chan messages.BackendPicked
+	logins chan messages.LoginAnswered
+	search *search // what is asked about the client that logs in; nil: nothing
+	// answerBy is when the pick, or what search asks for, is given up; zero: none is due.
+	answerBy time.Time
+	offers   [2]*net.TCPListener // by messages.Side
+	channel  *data.Channel       // of the transfer under way
+	running  *data.Channel       // … or of the one before, which sees its client off
+	abort    context.CancelFunc  // of running
+	secrecy  secrecy
+	timer    *time.Timer
+	armed    time.Time // when the timer fires; zero: it does not
+	reason   string    // why the session ends
 }
 
 // New returns the session of an accepted client.
@@ -117,7 +119,7 @@ func (s *Session) Run(ctx context.Context) error {
 func (s *Session) wait(ctx context.Context) (messages.ToSession, error) {
 	for {
 		var exit supervise.Exit
-		if s.picks == nil && s.logins == nil { // as nearly always: each case costs
+		if s.picks == nil && s.logins == nil && s.search == nil { // as nearly always
 			select {
 			case ev := <-s.inbox.C():
 				return ev, nil
@@ -128,19 +130,11 @@ func (s *Session) wait(ctx context.Context) (messages.ToSession, error) {
 				return nil, s.shutDown()
 			}
 		} else {
-			select {
-			case ev := <-s.inbox.C():
+			var ev messages.ToSession
+			if ev, exit = s.waitForAnswers(ctx); ev != nil {
 				return ev, nil
-			case p := <-s.picks:
-				s.picked(p)
-				return p, nil
-			case l := <-s.logins:
-				s.logins = nil
-				return l, nil
-			case <-s.timer.C:
-				return s.timeReached(), nil
-			case exit = <-s.kids.Exits():
-			case <-ctx.Done():
+			}
+			if exit.Actor == nil {
 				return nil, s.shutDown()
 			}
 		}
@@ -150,6 +144,35 @@ func (s *Session) wait(ctx context.Context) (messages.ToSession, error) {
 		if exit.Actor == supervise.Actor(s.running) {
 			s.forgetData()
 		}
+	}
+}
+
+// waitForAnswers is the wait of a session that has asked somebody something. It
+// returns an event, or a child's end, or neither when ctx has ended.
+//
+//go:noinline
+func (s *Session) waitForAnswers(ctx context.Context) (messages.ToSession, supervise.Exit) {
+	founds, checks := s.search.channels()
+	select {
+	case ev := <-s.inbox.C():
+		return ev, supervise.Exit{}
+	case p := <-s.picks:
+		s.picked(p)
+		return p, supervise.Exit{}
+	case l := <-s.logins:
+		s.logins = nil
+		return l, supervise.Exit{}
+	case f := <-founds:
+		return f, supervise.Exit{}
+	case c := <-checks:
+		s.search.checks, s.answerBy = nil, time.Time{}
+		return c, supervise.Exit{}
+	case <-s.timer.C:
+		return s.timeReached(), supervise.Exit{}
+	case exit := <-s.kids.Exits():
+		return nil, exit
+	case <-ctx.Done():
+		return nil, supervise.Exit{}
 	}
 }
 
@@ -197,6 +220,14 @@ func (s *Session) open(ctx context.Context) error {
 //
 //go:noinline
 func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
+	switch news := ev.(type) {
+	case messages.CommandReceived:
+		ev = s.rewritten(news)
+	case messages.BackendsFound:
+		s.found(ctx, news)
+		s.follow(ctx)
+		return
+	}
 	s.adopt(ev)
 	s.step(ctx, ev)
 	if _, ok := ev.(messages.TransferFinished); ok {
@@ -242,8 +273,8 @@ func (s *Session) follow(ctx context.Context) {
 // timer that fires early is cheaper than one that is reset for every command.
 func (s *Session) arm() {
 	at := s.mind.Deadline()
-	if !s.pickBy.IsZero() && (at.IsZero() || s.pickBy.Before(at)) {
-		at = s.pickBy
+	if !s.answerBy.IsZero() && (at.IsZero() || s.answerBy.Before(at)) {
+		at = s.answerBy
 	}
 	if at.IsZero() || !s.armed.IsZero() && !at.Before(s.armed) {
 		return
@@ -255,9 +286,8 @@ func (s *Session) arm() {
 //go:noinline
 func (s *Session) timeReached() messages.ToSession {
 	s.armed = time.Time{}
-	if !s.pickBy.IsZero() && !time.Now().Before(s.pickBy) {
-		s.withdrawPick()
-		return messages.BackendPicked{Err: errPolicySilent}
+	if !s.answerBy.IsZero() && !time.Now().Before(s.answerBy) {
+		return s.unanswered()
 	}
 	return messages.TimeReached{}
 }

@@ -23,8 +23,13 @@ type Services struct {
 	Policy    mailbox.Mailbox[messages.ToPolicy]
 	Journal   mailbox.Mailbox[messages.ToJournal]
 	Reception mailbox.Mailbox[messages.ToReception]
-	Pipes     *data.Pipes
-	Buffers   *readiness.Buffers
+	// Discovery looks up the backends of one user or group. The zero Mailbox: there
+	// is none, and what asks for it is refused.
+	Discovery mailbox.Mailbox[messages.ToDiscovery]
+	// Porter checks logins. The zero Mailbox: there is none, and nobody passes.
+	Porter  mailbox.Mailbox[messages.ToPorter]
+	Pipes   *data.Pipes
+	Buffers *readiness.Buffers
 
 	scratch sync.Pool // *[]byte, for encoding lines
 	limits  waits     // zero: the usual ones
@@ -35,12 +40,13 @@ type Services struct {
 type waits struct {
 	write time.Duration // a peer that takes no reply for so long is gone
 	pick  time.Duration // policy answers in microseconds, or is being restarted
+	ask   time.Duration // discovery and the porter have limits of their own below this
 	tell  time.Duration // for messages to the services
 }
 
 func (s *Services) waits() waits {
 	if s.limits == (waits{}) {
-		return waits{write: 30 * time.Second, pick: 5 * time.Second, tell: 2 * time.Second}
+		return waits{write: 30 * time.Second, pick: 5 * time.Second, ask: 30 * time.Second, tell: 2 * time.Second}
 	}
 	return s.limits
 }
@@ -52,6 +58,17 @@ type Setup struct {
 	Server   string // ServerName, for logs
 	Door     string // the server's stable name, for counting its logins
 	Pool     messages.PoolID
+	Class    string // of the client (<Class>); empty: none
+	// PerName has the backends of each user or group looked up before one is picked
+	// (ProxyReverseServers with %U, %g or sql:/). It needs a late choice
+	// (Dialogue.Selection).
+	PerName bool
+	Book    string // which accounts count under UseReverseProxyAuth (messages.CheckLogin)
+	// Rewrite gives the argument of a client's command another text before anybody
+	// else looks at it (RewriteRule); nil: no rules. It is called from several
+	// goroutines and must not block.
+	Rewrite func(verb, arg string, about Rewriting) string
+
 	// Dialogue is the template of each session's; Client and Local are filled
 	// in from the connection, TLS.Enabled from TLS below.
 	Dialogue dialogue.Config

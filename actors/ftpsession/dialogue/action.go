@@ -15,7 +15,9 @@ type Action interface{ action() }
 
 // PickBackend asks the policy actor; the answer is messages.BackendPicked.
 type PickBackend struct {
-	Tried []string // URL keys of failed attempts
+	User  string   // whose backend is wanted; empty: it is chosen before that is known
+	Group string   // the user's primary group, if the gateway has checked the login
+	Tried []string // URL keys of failed attempts; none: a new choice, not a retry
 }
 
 // DialBackend connects to a picked backend; the answer is
@@ -34,6 +36,9 @@ type ReportConnected struct{ Took time.Duration }
 
 // ReportFailed tells policy that the attempt failed; it gives the lease back.
 type ReportFailed struct{ Err error }
+
+// ReportLost tells policy that the backend broke off in mid session.
+type ReportLost struct{ Err error }
 
 // SendClient writes a reply to the client.
 type SendClient struct{ Reply ftp.Reply }
@@ -132,6 +137,13 @@ type RecordTransfer struct {
 // messages.LoginAnswered.
 type AskLogin struct{ User string }
 
+// CheckLogin asks whether the gateway's own accounts let a client in; the answer
+// is messages.LoginChecked.
+type CheckLogin struct {
+	User     string
+	Password string // a secret
+}
+
 // LoggedIn says that the client's login succeeded, for limits and logs.
 type LoggedIn struct{ User string }
 
@@ -165,6 +177,7 @@ func (DialBackend) action()     {}
 func (DropBackend) action()     {}
 func (ReportConnected) action() {}
 func (ReportFailed) action()    {}
+func (ReportLost) action()      {}
 func (SendClient) action()      {}
 func (SendBackend) action()     {}
 func (SendAbort) action()       {}
@@ -184,6 +197,7 @@ func (SettleData) action()      {}
 func (AbortData) action()       {}
 func (RecordTransfer) action()  {}
 func (AskLogin) action()        {}
+func (CheckLogin) action()      {}
 func (LoggedIn) action()        {}
 func (Note) action()            {}
 func (End) action()             {}

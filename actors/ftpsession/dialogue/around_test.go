@@ -51,6 +51,11 @@ func (wd *world) possible() []event {
 	if wd.loginAsks {
 		can = append(can, func() error { wd.loginAsks = false; return wd.step(messages.LoginAnswered{Refusal: "full"}) })
 	}
+	if wd.checks {
+		can = append(can,
+			func() error { wd.checks = false; return wd.step(messages.LoginChecked{Reason: "Incorrect password"}) },
+			func() error { wd.checks = false; return wd.step(messages.LoginChecked{Err: errors.New("no database")}) })
+	}
 	can = append(can, wd.accidents()...)
 	if at := wd.m.Deadline(); !at.IsZero() && (!wd.m.late.doubts || len(wd.owed) == 0) {
 		can = append(can, wd.wake)
@@ -88,6 +93,9 @@ func (wd *world) owing() []event {
 	}
 	if wd.loginAsks {
 		can = append(can, func() error { wd.loginAsks = false; return wd.step(messages.LoginAnswered{}) })
+	}
+	if wd.checks {
+		can = append(can, func() error { wd.checks = false; return wd.step(messages.LoginChecked{Granted: true, Group: "staff"}) })
 	}
 	if d := w.data; d != nil && !d.finished {
 		switch {
@@ -201,6 +209,9 @@ func (wd *world) vocabulary() []string {
 	if wd.m.cfg.TLS.Enabled {
 		said = append(said, "AUTH TLS", "AUTH SSL", "PBSZ 0", "PROT P", "PROT C", "CCC", "HOST other.example")
 	}
+	if wd.m.cfg.Selection != AtConnect {
+		said = append(said, "TYPE I", "ACCT", "HOST other.example")
+	}
 	return said
 }
 
@@ -266,7 +277,8 @@ func (wd *world) sent(c ftp.Command) error {
 // the last word never comes.
 var answers = map[string][][]int{
 	ftp.FEAT: {{211}, {500}, {421}}, ftp.HOST: {{220}, {504}},
-	ftp.USER: {{331}, {230}, {530}}, ftp.PASS: {{230}, {530}, {120, 230}},
+	ftp.USER: {{331}, {230}, {530}, {332}, {500}, {421}}, ftp.PASS: {{230}, {530}, {120, 230}, {332}, {503}},
+	ftp.ACCT: {{230}, {530}}, ftp.TYPE: {{200}, {504}},
 	ftp.RETR: transfers, ftp.STOR: transfers, ftp.LIST: transfers,
 	ftp.PASV: {{227}, {227}, {425}, {550}}, ftp.EPSV: {{229}, {500}, {425}},
 	ftp.PORT: {{200}, {500}}, ftp.EPRT: {{200}, {500}},
@@ -310,6 +322,10 @@ func (wd *world) author(c ftp.Command) *asked {
 		return wd.next(ftp.PASV, ftp.EPSV, ftp.PORT)
 	case ftp.ABOR:
 		return wd.next(ftp.ABOR)
+	case ftp.USER:
+		if wd.m.cfg.Selection == AtPass { // it is said again; PASS waits for the answer
+			return nil
+		}
 	case ftp.PROT:
 		if wd.m.asked.Verb == ftp.PROT {
 			return wd.next(ftp.PROT)

@@ -265,6 +265,7 @@ func TestAbort(t *testing.T) {
 			>C 225 nothing to abort`},
 		{"the_backend_is_lost", nil, retr + went + begun + `
 			B lost
+			report lost
 			data finished back aborted
 			record RETR f I false
 			>C 421 Lost connection to server, closing control connection

@@ -167,7 +167,7 @@ func (m *Machine) timedOut(name string, text func(int) ftp.Reply, limit time.Dur
 // stepTimedOut ends an attempt to connect that takes too long.
 func (m *Machine) stepTimedOut() {
 	m.clock.stepDone()
-	if m.back.relayed { // it hangs at HOST
+	if m.back.bound { // it hangs at HOST
 		m.note(Warn, "backend fell silent after its banner", errSilent)
 		m.farewell(lostReply(), "backend fell silent after its banner")
 		return

@@ -13,6 +13,11 @@ type Config struct {
 	ServerNames []string // names that HOST may give: ServerName and ServerAlias
 	UseIPv6     bool
 
+	Selection        Selection
+	Greeting         []string // our own 220 where the backend comes late; see Greeting
+	DenyMsg          string   // AccessDenyMsg: what a login that we refuse is told; %u is the user
+	MaxLoginAttempts int      // refused logins after which the session ends; 0: any number
+
 	RetryCount     int           // ProxyRetryCount: attempts in all
 	TimeoutConnect time.Duration // ProxyTimeoutConnect: for the banner too
 	TimeoutLinger  time.Duration // ProxyTimeoutLinger
@@ -48,6 +53,16 @@ func (cfg *Config) firstType() byte {
 	}
 	return 'I'
 }
+
+// Selection is when the backend is chosen, and with it who greets the client.
+type Selection uint8
+
+// The moments of choice.
+const (
+	AtConnect Selection = iota // before the client is greeted, by the backend's banner
+	AtUser                     // at each USER (PerUser)
+	AtPass                     // once the gateway has checked the password (UseReverseProxyAuth)
+)
 
 // TLS is what is offered to clients, and asked of them.
 type TLS struct {

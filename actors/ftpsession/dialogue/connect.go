@@ -11,7 +11,8 @@ import (
 )
 
 // backend is what the dialogue knows of the other end. The wire order of a
-// connect is: TCP, banner, FEAT, TLS (protect.go), (banner to the client,) HOST.
+// connect is: TCP, banner, FEAT, TLS (protect.go), (banner to the client,) HOST,
+// and where the client was there first, its USER (selection.go).
 type backend struct {
 	attempt  uint32 // current attempt, 0 before the first
 	earlier  uint32 // attempts with another server's backends
@@ -22,7 +23,7 @@ type backend struct {
 	remote   netip.AddrPort
 	local    netip.AddrPort
 	banner   ftp.Reply
-	relayed  bool // the client has seen the banner: no other backend will do now
+	bound    bool // the client has heard its word: no other backend will do now
 	features ftp.Features
 	noEPSV   bool // refused once under a passive policy: PASV from then on
 	noEPRT   bool
@@ -45,7 +46,9 @@ var (
 	errRefused = errors.New("backend refuses service")
 )
 
-func (m *Machine) pick() { m.do(PickBackend{Tried: m.back.tried}) }
+func (m *Machine) pick() {
+	m.do(PickBackend{User: m.login.user, Group: m.login.group, Tried: m.back.tried})
+}
 
 // picked starts an attempt with the backend that policy chose.
 func (m *Machine) picked(ev messages.BackendPicked) {
@@ -73,9 +76,13 @@ func (m *Machine) picked(ev messages.BackendPicked) {
 	m.do(DialBackend{Attempt: b.attempt, Backend: ev.Backend, Implicit: implicit})
 }
 
-// withoutBackend ends a session that no backend serves. A client that was not
-// greeted yet hears nothing.
+// withoutBackend ends a session that no backend serves, unless the client may try
+// as somebody else. One that was not greeted yet hears nothing.
 func (m *Machine) withoutBackend(reason string) {
+	if m.cfg.Selection != AtConnect {
+		m.unreached()
+		return
+	}
 	if m.greeted {
 		m.tell(ftp.Closing("Unable to connect to server"))
 	}
@@ -107,8 +114,8 @@ func (m *Machine) bannerReply(r ftp.Reply) {
 	})
 }
 
-// askStep asks something on the way to the banner's relay, within the limit of
-// a step. A backend that says 421 has changed its mind; another one may not.
+// askStep asks something on the way to a backend that will do, within the limit
+// of a step. A backend that says 421 has changed its mind; another one may not.
 func (m *Machine) askStep(c ftp.Command, then func(*Machine, ftp.Reply)) {
 	m.clock.step(m.now, m.cfg.TimeoutConnect)
 	m.ask(c, func(m *Machine, r ftp.Reply) {
@@ -120,19 +127,21 @@ func (m *Machine) askStep(c ftp.Command, then func(*Machine, ftp.Reply)) {
 	})
 }
 
-// greet shows the client the banner and tells the backend its name.
+// greet shows the client the banner, where it was waiting for one, and tells the
+// backend its name.
 func (m *Machine) greet() {
-	if !m.front.moved {
-		m.tell(m.back.banner)
+	if m.cfg.Selection == AtConnect {
+		if !m.front.moved {
+			m.tell(m.back.banner)
+		}
+		m.greeted, m.back.bound = true, true
 	}
-	m.greeted = true
-	m.back.banner, m.back.relayed = ftp.Reply{}, true // an idle session need not keep it
+	m.back.banner = ftp.Reply{} // an idle session need not keep it
 	if host := m.back.backend.URL.Host; m.back.features.Has(ftp.HOST) && host != "" {
 		if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
 			host = "[" + host + "]"
 		}
-		m.clock.step(m.now, m.cfg.TimeoutConnect)
-		m.ask(ftp.Command{Verb: ftp.HOST, Arg: host, HasArg: true}, (*Machine).hostReply)
+		m.askStep(ftp.Command{Verb: ftp.HOST, Arg: host, HasArg: true}, (*Machine).hostReply)
 		return
 	}
 	m.ready()
@@ -142,15 +151,18 @@ func (m *Machine) greet() {
 func (m *Machine) hostReply(ftp.Reply) { m.ready() }
 
 func (m *Machine) ready() {
-	m.phase = connected
 	m.clock.stepDone()
-	m.back.tried = nil
+	if m.cfg.Selection != AtConnect {
+		m.replay()
+		return
+	}
+	m.commit()
 	m.next()
 }
 
 // attemptFailed gives the lease back and tries another backend, as often as
-// ProxyRetryCount allows. Once the banner was relayed there is no second try:
-// the client is in the middle of a dialogue with that backend.
+// ProxyRetryCount allows. Once the client has heard the backend's word there is
+// no second try: it is in the middle of a dialogue with that one.
 func (m *Machine) attemptFailed(err error) {
 	m.await = nil
 	m.back.live = false
@@ -173,7 +185,7 @@ func (m *Machine) attemptFailed(err error) {
 // backendLost ends an attempt, a transfer or the session, whatever was on.
 func (m *Machine) backendLost(err error) {
 	switch {
-	case !m.back.relayed:
+	case !m.back.bound:
 		switch {
 		case m.back.link.securing:
 			err = fmt.Errorf("error enabling TLS on control connection to backend server: %w", err)
@@ -183,11 +195,13 @@ func (m *Machine) backendLost(err error) {
 		m.attemptFailed(err)
 		return
 	case m.xfer != nil:
+		m.reportLost(err)
 		m.back.lost = true
 		m.note(Warn, "backend control connection closed in mid transfer", err)
 		m.transferLostBackend()
 		return
 	}
+	m.reportLost(err)
 	m.note(Warn, "backend control connection closed, closing proxy session", err)
 	switch {
 	case m.await != nil && m.asked.Verb == ftp.QUIT:
@@ -204,6 +218,15 @@ func (m *Machine) backendLost(err error) {
 	}
 }
 
+// reportLost tells policy, unless either side had said that it would leave.
+func (m *Machine) reportLost(err error) {
+	t := m.xfer
+	quitting := m.await != nil && m.asked.Verb == ftp.QUIT
+	if !quitting && m.back.parting.Code == 0 && (t == nil || t.goodbye == "") {
+		m.do(ReportLost{err})
+	}
+}
+
 func isMalformed(err error) bool {
 	var malformed *ftp.ReplyError
 	return errors.As(err, &malformed)
@@ -216,7 +239,7 @@ func (m *Machine) replyReceived(r ftp.Reply) {
 	switch {
 	case m.xfer != nil:
 		m.transferReply(r)
-	case r.Code == 421 && m.back.relayed: // answers anything, and is the last word
+	case r.Code == 421 && m.back.bound: // answers anything, and is the last word
 		m.do(Note{Level: Warn, Text: "backend closes the session", Reply: r})
 		m.farewell(r, "backend closed the session")
 	case m.await == nil:

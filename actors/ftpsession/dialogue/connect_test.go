@@ -161,6 +161,7 @@ func TestConnect(t *testing.T) {
 			end: login timeout`},
 		{"loss_after_the_relay_is_told", nil, greeted + `
 			B lost
+			report lost
 			>C 421 Lost connection to server, closing control connection
 			end: backend lost`},
 		{"a_command_before_the_banner_waits_for_it", nil, `
@@ -206,6 +207,7 @@ func TestConnectHost(t *testing.T) {
 			>B USER joe`},
 		{"loss_at_HOST_is_told_as_the_banner_was_seen", nil, withHost + `
 			B lost
+			report lost
 			>C 421 Lost connection to server, closing control connection
 			end: backend lost`},
 		{"silence_at_HOST_is_told", nil, withHost + `

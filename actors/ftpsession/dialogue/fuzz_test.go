@@ -10,11 +10,12 @@ import (
 )
 
 // worldConfig has a limit of every kind, so that each can be reached.
-func worldConfig(kind, tls byte) Config {
+func worldConfig(kind, tls, late byte) Config {
 	cfg := usual()
 	cfg.RetryCount = 2
 	cfg.TimeoutNoTransfer, cfg.TimeoutSession = 300*time.Second, 900*time.Second
 	cfg.LimitLogins = kind&1 != 0
+	cfg.Selection, cfg.MaxLoginAttempts = Selection(late)%(AtPass+1), int(late>>2)%4
 	cfg.DataPolicy = DataPolicy(kind>>1) % (OnlyEPRT + 1)
 	cfg.BackendTLS, cfg.Protection = BackendTLS(tls)%(TLSLikeClient+1), Protection(tls>>2)%(ProtectClear+1)
 	if cfg.TLS.Enabled = tls&16 != 0; cfg.TLS.Enabled {
@@ -44,11 +45,11 @@ func opening(kind byte, cfg Config) []string {
 // live leads one life. Its first choice says under which configuration, and
 // how far it has come when chance sets in.
 func live(choices []byte) (*world, error) {
-	var kind, tls byte
-	if len(choices) > 1 {
-		kind, tls, choices = choices[0], choices[1], choices[2:]
+	var kind, tls, late byte
+	if len(choices) > 2 {
+		kind, tls, late, choices = choices[0], choices[1], choices[2], choices[3:]
 	}
-	cfg := worldConfig(kind, tls)
+	cfg := worldConfig(kind, tls, late)
 	return lead(func() *world { return newWorld(cfg, choices) }, opening(kind, cfg))
 }
 
@@ -100,7 +101,7 @@ func TestManyLives(t *testing.T) {
 	// A world that never gets anywhere proves nothing.
 	for _, reason := range []string{"", "client quit", "drained", "client lost in mid transfer", "client lost after its upload",
 		"backend lost in mid transfer", "backend closed the session", "no backend could be reached", "session timeout",
-		"TLS handshake failed", "commands in clear around AUTH", "client named another server after its login"} {
+		"TLS handshake failed", "commands in clear around AUTH", "client named another server after its login", "MaxLoginAttempts reached"} {
 		if ends[reason] == 0 {
 			t.Errorf("no life ended with %q: %v", reason, ends)
 		}
@@ -119,7 +120,7 @@ func TestEveryInterleaving(t *testing.T) {
 				lives := 0
 				for path := make([]byte, *depth); path != nil; lives++ {
 					wd, err := lead(func() *world {
-						wd := newWorld(worldConfig(0, 0), path)
+						wd := newWorld(worldConfig(0, 0, 0), path)
 						wd.exploring, wd.way = true, byte(way)
 						return wd
 					}, []string{"USER", "PASS", "PASV", verb})

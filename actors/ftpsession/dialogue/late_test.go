@@ -131,6 +131,7 @@ func TestLateReplies(t *testing.T) {
 			>B CWD x
 			B: 250 which
 			B lost
+			report lost
 			>C 421 Lost connection to server, closing control connection
 			end: backend lost`},
 	})

@@ -23,6 +23,10 @@ func (m *Machine) feat(c ftp.Command) {
 		m.relay(c)
 		return
 	}
+	m.ownFeat(c)
+}
+
+func (m *Machine) ownFeat(ftp.Command) {
 	list := ourFeatures
 	if m.cfg.TLS.Enabled {
 		list = append(slices.Clone(list), tlsFeatures...)

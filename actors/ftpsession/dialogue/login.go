@@ -7,22 +7,28 @@ import (
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
 
-// login is what the client said about itself.
+// login is what the client said about itself, and what came of that.
 type login struct {
-	user    string // as the client wrote it
-	account bool   // the backend wants ACCT before it lets the client in
-	asking  bool   // AskLogin is not answered yet
+	user     string // as the client wrote it
+	group    string // of the account, where the gateway checks logins
+	account  bool   // the backend wants ACCT before it lets the client in
+	asking   bool   // AskLogin is not answered yet
+	checking bool   // CheckLogin is not answered yet
 }
 
-// user relays USER, if there is room for one more client.
+// user begins a login, if there is room for one more client.
 func (m *Machine) user(c ftp.Command) {
-	m.login.user, m.login.account = c.Arg, false
+	if c.Arg == "" && m.cfg.Selection != AtConnect {
+		m.answer(ftp.Failed(500, ftp.USER, "command requires a parameter"))
+		return
+	}
+	m.login = login{user: c.Arg}
 	if m.cfg.LimitLogins {
 		m.login.asking = true
 		m.do(AskLogin{c.Arg})
 		return
 	}
-	m.relayUser(c)
+	m.announced(c)
 }
 
 func (m *Machine) loginAnswered(ev messages.LoginAnswered) {
@@ -35,18 +41,16 @@ func (m *Machine) loginAnswered(ev messages.LoginAnswered) {
 		m.farewell(ftp.LoginRefused(ev.Refusal), "login refused")
 		return
 	}
-	m.relayUser(m.asked)
+	m.announced(m.asked)
 }
 
-// relayUser passes USER on, with the name of the backend URL where it has one.
-func (m *Machine) relayUser(c ftp.Command) {
-	m.forward(m.withUser(c), func(m *Machine, r ftp.Reply) {
-		if r.Code == 230 || r.Code == 232 { // 232: RFC 2228, the TLS certificate sufficed
-			m.enter()
-		}
-		m.login.account = r.Code == 332
-		m.answer(m.withoutURLName(r))
-	})
+// userReply passes on what the backend says to USER.
+func (m *Machine) userReply(r ftp.Reply) {
+	if r.Code == 230 || r.Code == 232 { // 232: RFC 2228, the TLS certificate sufficed
+		m.enter(r)
+		return
+	}
+	m.loginReply(r)
 }
 
 // withUser puts the backend URL's user name in place of the client's.
@@ -84,21 +88,55 @@ func (m *Machine) account(c ftp.Command) {
 }
 
 func (m *Machine) passReply(r ftp.Reply) {
-	switch {
-	case r.Positive():
-		m.enter()
-	case r.Negative():
-		m.do(Note{Level: Info, Text: "backend refused the login", Reply: r})
+	if r.Positive() {
+		m.enter(r)
+		return
 	}
-	m.login.account = r.Code == 332
-	m.answer(m.withoutURLName(r))
+	m.loginReply(r)
 }
 
-// enter marks the login as done.
-func (m *Machine) enter() {
-	if m.phase == connected {
-		m.phase = loggedIn
-		m.clock.loggedIn(m.now)
-		m.do(LoggedIn{m.login.user})
+// loginReply passes on what the backend says to a login that has not succeeded yet.
+func (m *Machine) loginReply(r ftp.Reply) {
+	m.login.account = r.Code == 332
+	shown := m.withoutURLName(r)
+	switch {
+	case refusesLogin(r):
+		m.do(Note{Level: Info, Text: "backend refused the login", Reply: r})
+		m.deny(shown)
+	case r.Negative() && m.cfg.Selection == AtPass: // it takes no USER and PASS of ours
+		m.leaveBackend()
+		m.phase, m.login = alone, login{}
+		m.answer(shown)
+	default:
+		m.answer(shown)
 	}
+}
+
+// refusesLogin tells a refusal from complaints about the order or the form of
+// commands, by which nobody has been tried.
+func refusesLogin(r ftp.Reply) bool {
+	return r.Negative() && (r.Code < 500 || r.Code > 504)
+}
+
+// enter marks the login as done and tells the client, in the backend's words. The
+// transfer type that the client chose while we were alone with it is passed on
+// first: it was told that it counts.
+func (m *Machine) enter(r ftp.Reply) {
+	r = m.withoutURLName(r)
+	m.login.account = false
+	m.phase = loggedIn
+	m.clock.loggedIn(m.now)
+	m.do(LoggedIn{m.login.user})
+	if m.early == "" {
+		m.answer(r)
+		return
+	}
+	c := ftp.Command{Verb: ftp.TYPE, Arg: m.early, HasArg: true}
+	m.early = ""
+	m.ask(c, func(m *Machine, typed ftp.Reply) {
+		if !typed.Positive() {
+			m.do(Note{Level: Warn, Text: "backend refused the TYPE that came before it", Reply: typed})
+		}
+		m.answer(r)
+	})
 }

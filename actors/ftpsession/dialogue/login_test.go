@@ -95,12 +95,14 @@ func TestLogin(t *testing.T) {
 			C: PASS s3cret
 			>B PASS s3cret
 			B lost
+			report lost
 			>C 530 Login incorrect.
 			end: backend lost at login`},
 		{"loss_in_USER_is_told", nil, greeted + `
 			C: USER joe
 			>B USER joe
 			B reset
+			report lost
 			>C 421 Lost connection to server, closing control connection
 			end: backend lost`},
 		{"421_in_PASS_is_passed_on", nil, greeted + `
@@ -133,6 +135,7 @@ func TestLogin(t *testing.T) {
 			C: USER joe
 			ask login joe
 			B lost
+			report lost
 			>C 421 Lost connection to server, closing control connection
 			end: backend lost`},
 	})

@@ -40,16 +40,19 @@ func TestTransferLosses(t *testing.T) {
 			end: client lost in mid transfer`},
 		{"the_backend_before_1xx", nil, retr + `
 			B lost
+			report lost
 			abort data
 			data finished back aborted` + lost},
 		{"the_backend_in_mid_data", nil, retr + went + `
 			B lost
+			report lost
 			abort data
 			data finished back aborted
 			record RETR f I false` + lost},
 		{"the_backend_after_a_proper_end_of_data", nil, retr + went + `
 			data ended
 			B lost
+			report lost
 			abort data
 			data finished back aborted
 			record RETR f I false` + lost},
@@ -59,10 +62,12 @@ func TestTransferLosses(t *testing.T) {
 			settle clean
 			data finished
 			B lost
+			report lost
 			record STOR f I false` + lost},
 		{"the_backend_after_its_last_word", nil, retr + went + `
 			B: 226 done
 			B lost
+			report lost
 			C: NOOP
 			data ended
 			settle clean
@@ -74,6 +79,7 @@ func TestTransferLosses(t *testing.T) {
 		{"the_backend_after_its_last_word_and_the_client_aborts", nil, retr + went + `
 			B: 226 done
 			B lost
+			report lost
 			C: ABOR
 			abort data
 			data finished back aborted
@@ -125,6 +131,7 @@ func TestTransferLosses(t *testing.T) {
 
 func TestMalformedReply(t *testing.T) {
 	const ends = `
+			report lost
 			>C 500 PWD: Invalid argument
 			>C 421 Lost connection to server, closing control connection
 			end: backend sent a malformed reply`
@@ -139,6 +146,7 @@ func TestMalformedReply(t *testing.T) {
 			B: 099 low` + ends},
 		{"nobody_asked", nil, greeted + signedIn + `
 			B: what?
+			report lost
 			>C 421 Lost connection to server, closing control connection
 			end: backend lost`},
 	})

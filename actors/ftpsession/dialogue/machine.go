@@ -12,8 +12,9 @@ import (
 type phase uint8
 
 const (
-	connecting phase = iota // no backend yet
-	connected               // it has spoken its banner, the client is not logged in
+	connecting phase = iota // a backend is on its way, and the client waits for it
+	alone                   // none is wanted yet: the gateway speaks for itself
+	connected               // it will do for this client, who is not logged in
 	loggedIn
 	ended
 )
@@ -40,7 +41,10 @@ type Machine struct {
 	gone    bool          // the client is: it hears nothing more
 	held    []ftp.Command // commands that wait for their turn
 
-	login login
+	login   login
+	refused int    // logins, in all of the session
+	early   string // the argument of a TYPE that came before the backend
+
 	offer offer
 	xfer  *transfer
 	xfers uint32 // transfers started
@@ -76,8 +80,7 @@ func (m *Machine) Begin(now time.Time) []Action {
 		m.secureClient()
 		return m.out
 	}
-	m.resume() // a client that hangs up now must be noticed
-	m.pick()
+	m.receive()
 	return m.out
 }
 
@@ -130,6 +133,8 @@ func (m *Machine) handle(ev messages.ToSession) {
 		m.transferFinished(ev)
 	case messages.LoginAnswered:
 		m.loginAnswered(ev)
+	case messages.LoginChecked:
+		m.loginChecked(ev)
 	case messages.DrainRequested:
 		m.draining = true
 		m.settleDown()
@@ -207,7 +212,7 @@ func (m *Machine) end(reason string) {
 		m.record(t)
 		m.xfer = nil
 	}
-	m.phase = ended
+	m.phase, m.asked = ended, ftp.Command{}
 	m.do(End{reason})
 }
 
@@ -260,7 +265,7 @@ func (m *Machine) foreign(ev messages.CommandReceived) bool {
 
 // busy reports whether the command before is not answered yet.
 func (m *Machine) busy() bool {
-	return m.phase == connecting || m.await != nil || m.xfer != nil || m.offer.pending() || m.login.asking ||
+	return m.phase == connecting || m.await != nil || m.xfer != nil || m.offer.pending() || m.login.asking || m.login.checking ||
 		m.front.securing || m.front.clearing || m.moving != staying
 }
 

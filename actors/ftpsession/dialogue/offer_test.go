@@ -187,6 +187,7 @@ func TestOfferPassive(t *testing.T) {
 			drop offers
 			>B PASV
 			B lost
+			report lost
 			>C 421 Lost connection to server, closing control connection
 			end: backend lost`},
 		{"loss_while_listening", nil, greeted + signedIn + `
@@ -196,6 +197,7 @@ func TestOfferPassive(t *testing.T) {
 			B: 227 go (198,51,100,5,19,136)
 			listen front
 			B lost
+			report lost
 			>C 421 Lost connection to server, closing control connection
 			end: backend lost`},
 		{"a_second_offer_replaces_the_first", nil, greeted + signedIn + pasv + pasv},

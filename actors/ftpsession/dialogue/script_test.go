@@ -25,6 +25,7 @@ import (
 //	B connected / B unreachable  of the current attempt   picked b1 / picked none
 //	B secured                    a handshake's good end   switched / switched nowhere, to itself
 //	listening front 4000         (or back; or failed)     admit / refuse Full
+//	grant [staff] / deny         the answer to check
 //	data ended [100ms]           the source's proper end  wait 3s, drain
 //	data finished [front copy Broken pipe]                with side, stage, reason
 //
@@ -62,7 +63,14 @@ const (
 // play runs a dialogue and returns it for a look at what is left.
 func play(t *testing.T, cfg Config, text ...string) *script {
 	t.Helper()
+	return playBetween(t, cfg, cfg.Selection, text...)
+}
+
+// playBetween has the other server choose its backends at another moment.
+func playBetween(t *testing.T, cfg Config, other Selection, text ...string) *script {
+	t.Helper()
 	s := &script{t: t, m: New(cfg, epoch), w: newWatch(cfg), now: epoch, other: otherServer(cfg)}
+	s.other.Selection = other
 	s.see(nil, s.m.Begin(epoch))
 	at := "the beginning"
 	var want []string
@@ -96,7 +104,7 @@ func (s *script) compare(at string, want []string) {
 
 func happens(line string) bool {
 	for _, p := range []string{"C:", "C lost", "C killed", "C secured", "C insecure", "C cleared", "switched",
-		"B:", "B lost", "B reset", "B connected", "B secured", "B unreachable", "picked", "listening", "admit", "refuse", "data ", "wait ", "drain"} {
+		"B:", "B lost", "B reset", "B connected", "B secured", "B unreachable", "picked", "listening", "admit", "refuse", "grant", "deny", "data ", "wait ", "drain"} {
 		if strings.HasPrefix(line, p) {
 			return true
 		}
@@ -134,6 +142,10 @@ func (s *script) event(line string) {
 		s.step(messages.LoginAnswered{})
 	case "refuse":
 		s.step(messages.LoginAnswered{Refusal: rest})
+	case "grant":
+		s.step(messages.LoginChecked{Granted: true, User: "real", Group: rest, Groups: []string{rest}})
+	case "deny":
+		s.step(messages.LoginChecked{Reason: "Incorrect password"})
 	case "data":
 		s.data(rest)
 	case "drain":

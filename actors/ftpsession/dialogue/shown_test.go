@@ -23,7 +23,14 @@ func shownAll(did []Action) []string {
 func shown(a Action) string {
 	switch a := a.(type) {
 	case PickBackend:
-		return strings.TrimSpace("pick " + strings.Join(a.Tried, " "))
+		words := []string{"pick"}
+		if a.User != "" {
+			words = append(words, "for "+a.User)
+		}
+		if a.Group != "" {
+			words = append(words, "of "+a.Group)
+		}
+		return strings.Join(append(words, a.Tried...), " ")
 	case DialBackend:
 		if a.Implicit {
 			return fmt.Sprintf("dial %d %s in TLS", a.Attempt, a.Backend.URL.Host)
@@ -35,6 +42,8 @@ func shown(a Action) string {
 		return "report connected"
 	case ReportFailed:
 		return "report failed"
+	case ReportLost:
+		return "report lost"
 	case SendClient:
 		return ">C " + oneLine(a.Reply.Append(nil))
 	case SendBackend:
@@ -57,6 +66,8 @@ func shown(a Action) string {
 		return what
 	case AskLogin:
 		return "ask login " + a.User
+	case CheckLogin:
+		return oneLine([]byte("check " + a.User + " " + a.Password))
 	case LoggedIn:
 		return "logged in " + a.User
 	case End:

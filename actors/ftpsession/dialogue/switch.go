@@ -11,7 +11,7 @@ type moving uint8
 
 const (
 	staying moving = iota
-	byHost         // the client said HOST: the new backend's banner answers it
+	byHost         // the client said HOST: the new server's greeting answers it
 	bySNI          // the client's handshake named it: it had its banner
 )
 
@@ -22,8 +22,8 @@ func (m *Machine) move(why moving, name string) {
 }
 
 // Switch answers SwitchServer with the dialogue template of the server that has
-// the name; nil: none has. The backend of the server before is left, and one of
-// the new server's is picked.
+// the name; nil: none has. The backend of the server before is left, and the
+// client is received as the new server does that.
 func (m *Machine) Switch(cfg *Config, now time.Time) []Action {
 	return m.arrive(now, ftp.HostUnknown(m.asked.Arg), cfg)
 }
@@ -56,22 +56,10 @@ func (m *Machine) arrive(now time.Time, host ftp.Reply, cfg *Config) []Action {
 // address, its TLS and its time stay.
 func (m *Machine) settleIn(cfg Config, why moving) {
 	m.do(Note{Level: Info, Text: "moving to another server, by its name"})
-	if m.offer != (offer{}) {
-		m.do(DropOffers{})
-	}
-	if m.back.live {
-		m.do(DropBackend{})
-		m.do(ReturnLease{})
-	}
+	m.leaveBackend()
 	cfg.Client, cfg.Local = m.cfg.Client, m.cfg.Local
 	m.cfg = cfg
-	m.offer, m.login, m.late = offer{}, login{}, late{}
-	m.back = backend{attempt: m.back.attempt, earlier: m.back.attempt}
-	m.type_ = cfg.firstType()
-	m.phase = connecting
+	m.login, m.early, m.type_ = login{}, "", cfg.firstType()
 	m.front.moved = why == bySNI && m.greeted
-	if m.front.moved || !m.greeted {
-		m.resume() // nothing is owed to the client, but its leaving must be noticed
-	}
-	m.pick()
+	m.receive()
 }

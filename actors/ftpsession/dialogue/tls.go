@@ -119,9 +119,8 @@ func (m *Machine) frontendSecured(ev messages.FrontendSecured) {
 
 // secured turns to what follows a handshake.
 func (m *Machine) secured() {
-	if m.phase == connecting {
-		m.resume()
-		m.pick()
+	if m.phase == connecting { // implicit TLS: nobody was greeted yet
+		m.receive()
 		return
 	}
 	m.next()

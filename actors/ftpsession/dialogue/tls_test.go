@@ -145,6 +145,7 @@ func TestAuth_is_left_alone(t *testing.T) {
 			end: login timeout`},
 		{"by_a_lost_backend", offered, begun + `
 			B lost
+			report lost
 			end: backend lost`},
 		{"by_a_backend_that_says_421", offered, begun + `
 			B: 421 bye

@@ -34,6 +34,7 @@ func (wd *world) scheme() backendurl.Scheme {
 // moved answers SwitchServer.
 func (wd *world) moved() error {
 	cfg := otherServer(wd.w.cfg)
+	cfg.Selection = Selection(wd.choose(int(AtPass) + 1))
 	switch wd.choose(4) {
 	case 2:
 		return wd.see(messages.TimeReached{}, wd.m.Switch(nil, wd.now))

@@ -10,9 +10,10 @@ import (
 // machine busy; whoever clears that calls next.
 type handler func(*Machine, ftp.Command)
 
-// row says what a verb means before and after login, while a backend is
-// connected.
+// row says what a verb means before there is a backend, with it before the
+// login, and after that.
 type row struct {
+	alone     handler
 	connected handler
 	loggedIn  handler
 }
@@ -23,7 +24,7 @@ func lookUp(verb string) row {
 	if r, ok := rows[ftp.Canonical(verb)]; ok {
 		return r
 	}
-	return row{(*Machine).loginFirst, (*Machine).relay}
+	return row{(*Machine).notUnderstood, (*Machine).loginFirst, (*Machine).relay}
 }
 
 // rows is the whole command table. Verbs are canonical (ftp.Canonical). It is
@@ -31,16 +32,18 @@ func lookUp(verb string) row {
 var rows map[string]row
 
 func init() { //nolint:gochecknoinits // as said above
-	local := func(h handler) row { return row{h, h} }
+	local := func(h handler) row { return row{h, h, h} }
+	// data is for what needs a backend that lets the client in.
+	data := func(h handler) row { return row{(*Machine).accessDenied, h, h} }
 	rows = map[string]row{
-		ftp.USER: {(*Machine).user, (*Machine).relay},
-		ftp.PASS: {(*Machine).pass, (*Machine).relay},
-		ftp.ACCT: {(*Machine).account, (*Machine).relay},
+		ftp.USER: {(*Machine).user, (*Machine).user, (*Machine).relay},
+		ftp.PASS: {(*Machine).passAlone, (*Machine).pass, (*Machine).relay},
+		ftp.ACCT: {(*Machine).loginFirst, (*Machine).account, (*Machine).relay},
 		ftp.HOST: local((*Machine).host),
-		ftp.FEAT: local((*Machine).feat),
-		ftp.QUIT: local((*Machine).quit),
-		ftp.ABOR: local((*Machine).relay),
-		ftp.TYPE: local((*Machine).setType),
+		ftp.FEAT: {(*Machine).ownFeat, (*Machine).feat, (*Machine).feat},
+		ftp.QUIT: {(*Machine).quitAlone, (*Machine).quit, (*Machine).quit},
+		ftp.ABOR: {(*Machine).nothingToAbort, (*Machine).relay, (*Machine).relay},
+		ftp.TYPE: {(*Machine).typeAlone, (*Machine).setType, (*Machine).setType},
 
 		// Protection is ours (tls.go); other mechanisms than TLS are not spoken.
 		ftp.AUTH: local(withTLS((*Machine).auth)),
@@ -62,19 +65,25 @@ func init() { //nolint:gochecknoinits // as said above
 		ftp.ESTA: local((*Machine).notUnderstood),
 		ftp.ESTP: local((*Machine).notUnderstood),
 
-		ftp.PASV: local((*Machine).pasv),
-		ftp.EPSV: local((*Machine).epsv),
-		ftp.PORT: local((*Machine).port),
-		ftp.EPRT: local((*Machine).eprt),
+		ftp.PASV: data((*Machine).pasv),
+		ftp.EPSV: data((*Machine).epsv),
+		ftp.PORT: data((*Machine).port),
+		ftp.EPRT: data((*Machine).eprt),
 
-		ftp.LIST: local((*Machine).download),
-		ftp.NLST: local((*Machine).download),
-		ftp.MLSD: local((*Machine).download),
-		ftp.RETR: local((*Machine).download),
-		ftp.STOR: local((*Machine).upload),
-		ftp.STOU: local((*Machine).upload),
-		ftp.APPE: local((*Machine).upload),
-		ftp.DELE: {(*Machine).loginFirst, (*Machine).remove},
+		ftp.LIST: data((*Machine).download),
+		ftp.NLST: data((*Machine).download),
+		ftp.MLSD: data((*Machine).download),
+		ftp.RETR: data((*Machine).download),
+		ftp.STOR: data((*Machine).upload),
+		ftp.STOU: data((*Machine).upload),
+		ftp.APPE: data((*Machine).upload),
+		ftp.DELE: {(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).remove},
+	}
+	for verb, h := range answeredAlone {
+		rows[verb] = row{h, (*Machine).loginFirst, (*Machine).relay}
+	}
+	for _, verb := range needLogin {
+		rows[verb] = row{(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).relay}
 	}
 }
 
@@ -113,9 +122,12 @@ func (m *Machine) dispatch(c ftp.Command) {
 		m.answer(r)
 		return
 	}
-	if m.phase == loggedIn {
+	switch m.phase {
+	case loggedIn:
 		r.loggedIn(m, c)
-	} else {
+	case alone:
+		r.alone(m, c)
+	default:
 		r.connected(m, c)
 	}
 }
@@ -136,16 +148,24 @@ func (m *Machine) quit(c ftp.Command) {
 // setType notes the transfer type for the transfer log.
 func (m *Machine) setType(c ftp.Command) {
 	m.forward(c, func(m *Machine, r ftp.Reply) {
-		if r.Positive() && c.Arg != "" {
-			switch c.Arg[0] {
-			case 'A', 'a', 'E', 'e':
-				m.type_ = 'A'
-			case 'I', 'i', 'L', 'l':
-				m.type_ = 'I'
-			}
+		if r.Positive() {
+			m.early = ""
+			m.noteType(c.Arg)
 		}
 		m.answer(r)
 	})
+}
+
+func (m *Machine) noteType(arg string) {
+	if arg == "" {
+		return
+	}
+	switch arg[0] {
+	case 'A', 'a', 'E', 'e':
+		m.type_ = 'A'
+	case 'I', 'i', 'L', 'l':
+		m.type_ = 'I'
+	}
 }
 
 // remove relays DELE and logs what was deleted.

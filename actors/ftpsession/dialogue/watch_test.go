@@ -18,6 +18,7 @@ type watch struct {
 	clientOn bool
 	linked   bool // there is a backend to write to
 	picking  bool // PickBackend is out
+	checking bool // CheckLogin is out
 	leased   bool // an attempt is on: it fails once at most
 	dialled  uint32
 	tries    int // with the present server
@@ -89,6 +90,8 @@ func (w *watch) happened(ev messages.ToSession) error {
 			return errors.New("no nod is out, the client's loss cannot be noticed")
 		}
 		w.clientOn = false
+	case messages.LoginChecked:
+		w.checking = false
 	case messages.BackendPicked:
 		w.picking = false
 		w.leased = ev.Err == nil && !w.ended
@@ -148,8 +151,13 @@ func (w *watch) done(a Action) error {
 		if !w.linked {
 			return errors.New("to a backend that is gone")
 		}
-	case PickBackend, DialBackend, DropBackend, ReportFailed, ReportConnected, ReturnLease:
+	case PickBackend, DialBackend, DropBackend, ReportFailed, ReportConnected, ReportLost, ReturnLease:
 		return w.attempts(a)
+	case CheckLogin:
+		if w.checking || w.picking || w.leased {
+			return errors.New("not its turn")
+		}
+		w.checking = true
 	case Listen:
 		if w.listens[a.Side] {
 			return errors.New("the listener before is not up yet")
@@ -172,7 +180,9 @@ func (w *watch) attempts(a Action) error {
 		if w.picking || w.leased {
 			return errors.New("one attempt at a time")
 		}
-		w.picking = true
+		if w.picking = true; len(a.Tried) == 0 { // a new choice
+			w.tries = 0
+		}
 	case DialBackend:
 		if w.tries++; !w.leased || a.Attempt <= w.dialled || w.tries > w.cfg.RetryCount {
 			return errors.New("not its turn")
@@ -185,7 +195,7 @@ func (w *watch) attempts(a Action) error {
 			return errors.New("without an attempt")
 		}
 		w.leased = false
-	case ReportConnected:
+	case ReportConnected, ReportLost:
 		if !w.leased {
 			return errors.New("without an attempt")
 		}
@@ -245,7 +255,7 @@ func noSecret(n Note) error {
 // atRest sees that a machine that nobody owes anything listens to its client,
 // or is over.
 func (w *watch) atRest(m *Machine) error {
-	owed := w.tls.owed() || w.picking || w.leased && !w.linked || w.listens[0] || w.listens[1] || m.await != nil || m.xfer != nil || m.login.asking
+	owed := w.tls.owed() || w.picking || w.leased && !w.linked || w.listens[0] || w.listens[1] || m.await != nil || m.xfer != nil || m.login.asking || w.checking
 	if !owed && !w.ended && !w.reading {
 		return errors.New("stuck: nothing is awaited and the client is not heard")
 	}

@@ -31,6 +31,7 @@ type world struct {
 	implicit  bool     // … and begins in TLS
 	greeted   bool     // the client has seen the banner
 	loginAsks bool
+	checks    bool   // CheckLogin is out
 	running   *asked // the last transfer that got a data channel
 	clean     bool   // … which was settled as clean
 	drained   bool
@@ -248,6 +249,8 @@ func (wd *world) did(a Action) error {
 		wd.linking, wd.owed = false, nil
 	case AskLogin:
 		wd.loginAsks = true
+	case CheckLogin:
+		wd.checks = true
 	case StartData:
 		wd.running, wd.clean = wd.next(a.Verb), false
 	case SettleData:
