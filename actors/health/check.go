@@ -1,0 +1,147 @@
+package health
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/backendurl"
+)
+
+// check is the child that asks one backend once. What it found is read after
+// its end.
+type check struct {
+	// immutable
+	of             *backend // for the loop; the check itself does not look inside
+	kind           messages.CheckKind
+	url            backendurl.URL
+	endpoints      []netip.AddrPort
+	source         netip.Addr
+	timeout        time.Duration
+	user, password string
+	tls            *tls.Config // nil: any certificate will do
+	dial           func(ctx context.Context, source netip.Addr, to netip.AddrPort) (net.Conn, error)
+
+	// set by Run
+	err  error
+	took time.Duration
+}
+
+func (c *check) String() string { return c.kind.String() + " check of " + c.url.Key() }
+
+func (a *Actor) tlsFor(id messages.PoolID, u backendurl.URL) *tls.Config {
+	if a.cfg.TLS == nil {
+		return nil
+	}
+	return a.cfg.TLS(id, u)
+}
+
+func (a *Actor) checkOf(b *backend, active messages.ActiveChecks) *check {
+	c := &check{
+		of: b, kind: fitting(active, b.url), url: b.url, endpoints: b.endpoints, source: b.pool.source,
+		timeout: active.Timeout, dial: a.cfg.Dial,
+	}
+	c.user, c.password = account(active, b.url)
+	if c.kind != messages.ConnectCheck && b.url.Scheme != backendurl.SFTP {
+		c.tls = a.tlsFor(b.place.pool, b.url)
+	}
+	return c
+}
+
+// account is whose login is tried. The URL's own name and password go before
+// those of the directive.
+func account(active messages.ActiveChecks, u backendurl.URL) (user, password string) {
+	user, password = active.User, active.Password
+	if u.HasUser {
+		user = u.User
+		if u.Password != "" {
+			password = u.Password
+		}
+	}
+	return user, password
+}
+
+// fitting is the check that suits a backend's protocol. What cannot be asked of
+// it is its banner instead.
+func fitting(active messages.ActiveChecks, u backendurl.URL) messages.CheckKind {
+	isSSH := u.Scheme == backendurl.SFTP
+	switch active.Kind {
+	case messages.LoginCheck:
+		if user, _ := account(active, u); isSSH || user == "" {
+			return messages.BannerCheck
+		}
+	case messages.TLSCheck:
+		if isSSH {
+			return messages.BannerCheck
+		}
+	case messages.SSHCheck:
+		if !isSSH {
+			return messages.BannerCheck
+		}
+	}
+	return active.Kind
+}
+
+// Run asks, within the time for all of it.
+func (c *check) Run(ctx context.Context) error {
+	began := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("not done within %v", c.timeout))
+	defer cancel()
+	c.err = c.ask(ctx)
+	if c.err != nil && ctx.Err() != nil { // what failed then was interrupted
+		c.err = fmt.Errorf("%w (%w)", context.Cause(ctx), c.err)
+	}
+	c.took = time.Since(began)
+	return nil
+}
+
+func (c *check) ask(ctx context.Context) error {
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	switch {
+	case c.kind == messages.ConnectCheck:
+		return nil
+	case c.kind == messages.SSHCheck:
+		return exchangeKeys(conn, c.url.Addr())
+	case c.url.Scheme == backendurl.SFTP:
+		return sshVersion(conn)
+	}
+	return c.speakFTP(ctx, conn)
+}
+
+// connect tries the endpoints in order, as sessions do. Each has a fair share of
+// what is left of the time.
+func (c *check) connect(ctx context.Context) (net.Conn, error) {
+	if len(c.endpoints) == 0 {
+		return nil, errors.New("its name has no address")
+	}
+	deadline, _ := ctx.Deadline()
+	var errs []error
+	for i, ep := range c.endpoints {
+		share := time.Until(deadline) / time.Duration(len(c.endpoints)-i)
+		if i == len(c.endpoints)-1 {
+			share = time.Until(deadline)
+		}
+		within, cancel := context.WithTimeoutCause(ctx, share, fmt.Errorf("no connection to %s within %v", ep, share.Round(time.Millisecond)))
+		conn, err := c.dial(within, c.source, ep)
+		if err != nil && within.Err() != nil {
+			err = context.Cause(within)
+		}
+		cancel()
+		if err == nil {
+			return conn, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}

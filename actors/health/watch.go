@@ -1,0 +1,252 @@
+package health
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/sluice-gateway/sluice/actors/health/standing"
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/backendurl"
+)
+
+// place names one backend of one pool.
+type place struct {
+	pool messages.PoolID
+	key  string
+}
+
+// pool is one list and how it is watched.
+type pool struct {
+	id     messages.PoolID
+	rules  standing.Rules
+	source netip.Addr
+	list   []place // each backend once
+}
+
+// backend is what is known of one.
+type backend struct {
+	place
+	pool   *pool
+	listed bool // on the pool's list, not a guest
+
+	url       backendurl.URL   // of those listed
+	endpoints []netip.AddrPort // of those listed
+	at        standing.Standing
+	used      time.Time // last event that said something
+
+	observed uint64                 // Seq of the last observation
+	told     messages.HealthChanged // what policy knows
+	queued   bool                   // policy is to be told
+
+	due      time.Time // of the next check; zero: none
+	checking bool
+	checked  time.Time // end of the last check
+	took     time.Duration
+
+	stored, modeStored bool // the store has a record
+}
+
+// rules are those of the pool; nobody checks who is on no list.
+func (b *backend) rules() standing.Rules {
+	r := b.pool.rules
+	r.Active.On = r.Active.On && b.listed
+	return r
+}
+
+// watchPools replaces what is watched.
+func (a *Actor) watchPools(pools []messages.HealthPool) {
+	old := map[messages.PoolID]*pool{}
+	for _, p := range a.pools {
+		old[p.id] = p
+	}
+	a.pools = nil
+	for _, hp := range pools {
+		p := old[hp.ID]
+		if p == nil {
+			p = &pool{id: hp.ID}
+		}
+		delete(old, hp.ID)
+		orElse(&hp.Active.Interval, 5*time.Second)
+		orElse(&hp.Active.Timeout, 2*time.Second)
+		p.rules, p.source = standing.Rules{Passive: hp.Passive, Active: hp.Active}, hp.Source
+		a.pools = append(a.pools, p)
+		a.list(p, hp.Backends)
+		a.adviseOn(p, hp.Backends)
+	}
+	for _, p := range old {
+		a.dismiss(p)
+	}
+	a.tellAll()
+}
+
+// watchPool replaces one pool's list.
+func (a *Actor) watchPool(m messages.WatchPool) {
+	p := a.poolOf(m.ID)
+	if p == nil {
+		a.log.Debug().Str("pool", string(m.ID)).Msg("a list came for a pool that is not watched")
+		return
+	}
+	a.list(p, m.Backends)
+	a.tellAll()
+}
+
+func (a *Actor) poolOf(id messages.PoolID) *pool {
+	i := slices.IndexFunc(a.pools, func(p *pool) bool { return p.id == id })
+	if i < 0 {
+		return nil
+	}
+	return a.pools[i]
+}
+
+// list takes up a pool's list. Who left it is a guest from then on, so that a
+// name that was away for a moment does not make a dead backend a new one.
+func (a *Actor) list(p *pool, backends []messages.Backend) {
+	before := p.list
+	p.list = nil
+	on := map[place]bool{}
+	for _, mb := range backends {
+		at := place{p.id, mb.URL.Key()}
+		if on[at] {
+			continue
+		}
+		on[at] = true
+		p.list = append(p.list, at)
+		b := a.backends[at]
+		if b == nil {
+			b = a.add(p, at)
+			b.listed = true
+			a.guests--
+		} else if !b.listed {
+			b.listed = true
+			a.guests--
+		}
+		b.url, b.endpoints = mb.URL, mb.Endpoints
+		a.plan(b)
+		a.step(b, standing.Elapsed{}) // by the rules there are now
+	}
+	for _, at := range before {
+		if b := a.backends[at]; b != nil && !on[at] {
+			a.strike(b)
+		}
+	}
+	for at := range a.memory {
+		if at.pool == p.id && a.backends[at] == nil {
+			a.admit(p, at)
+		}
+	}
+	a.rulesOfGuests(p)
+}
+
+// strike takes a backend off its list.
+func (a *Actor) strike(b *backend) {
+	if a.guests >= a.cfg.Guests {
+		a.makeRoom()
+	}
+	b.listed, b.due = false, time.Time{}
+	a.guests++
+	if b.at.Plain() || a.guests > a.cfg.Guests {
+		a.forget(b)
+		return
+	}
+	a.step(b, standing.Elapsed{}) // without active checks
+}
+
+// rulesOfGuests has new rules count for those on no list, too.
+func (a *Actor) rulesOfGuests(p *pool) {
+	for _, b := range a.backends {
+		if b.pool == p && !b.listed {
+			a.step(b, standing.Elapsed{})
+		}
+	}
+}
+
+// add makes a backend, a guest at first, as it is remembered.
+func (a *Actor) add(p *pool, at place) *backend {
+	b := &backend{place: at, pool: p, used: a.cfg.Now()}
+	b.told = usual(at)
+	a.backends[at] = b
+	a.guests++
+	if r, ok := a.memory[at]; ok {
+		delete(a.memory, at)
+		a.remember(b, r)
+	}
+	return b
+}
+
+// admit makes a backend that is on no list a guest, if there is room. To make
+// some, guests that are well have to go.
+func (a *Actor) admit(p *pool, at place) *backend {
+	if a.guests >= a.cfg.Guests {
+		a.makeRoom()
+	}
+	if a.guests >= a.cfg.Guests {
+		a.log.Debug().Str("pool", string(at.pool)).Str("backend", at.key).Msg("too many backends on no list have failed; this one is not watched")
+		return nil
+	}
+	return a.add(p, at)
+}
+
+// makeRoom forgets the guest that was well for longest.
+func (a *Actor) makeRoom() {
+	var oldest *backend
+	for _, b := range a.backends {
+		if !b.listed && b.at.Plain() && (oldest == nil || b.used.Before(oldest.used)) {
+			oldest = b
+		}
+	}
+	if oldest != nil {
+		a.forget(oldest)
+	}
+}
+
+// forget drops a backend and its records. Policy goes on as with one that it
+// has heard nothing of.
+func (a *Actor) forget(b *backend) {
+	a.erase(b)
+	if !same(b.told, usual(b.place)) {
+		a.queue(&backend{place: b.place, pool: b.pool, observed: b.observed})
+	}
+	delete(a.backends, b.place)
+	if !b.listed {
+		a.guests--
+	}
+	b.pool, b.queued = nil, false // a check that is on its way, or a line to policy, is in vain
+}
+
+// dismiss drops a pool. What it knew is remembered, should it come back.
+func (a *Actor) dismiss(p *pool) {
+	for at, b := range a.backends {
+		if b.pool != p {
+			continue
+		}
+		r := remembered{verdict: b.at.Verdict(), mode: b.at.Mode(), stored: b.stored, modeStored: b.modeStored}
+		if !b.at.Plain() && len(a.memory) < a.cfg.Guests {
+			b.stored, b.modeStored = false, false // not to be erased
+			a.memory[at] = r
+		}
+		b.told = usual(at) // policy has no such pool any more
+		a.forget(b)
+	}
+}
+
+// adviseOn says which checks are others than was asked for.
+func (a *Actor) adviseOn(p *pool, backends []messages.Backend) {
+	active := p.rules.Active
+	if !active.On {
+		return
+	}
+	trusting := false
+	for _, b := range backends {
+		kind := fitting(active, b.URL)
+		if kind != active.Kind {
+			a.log.Warn().Str("pool", string(p.id)).Str("backend", b.URL.Key()).Stringer("asked", active.Kind).Stringer("done", kind).
+				Msg("this check does not fit the backend, or lacks an account; another one is done")
+		}
+		secure := kind == messages.TLSCheck || b.URL.Implicit || kind == messages.LoginCheck && b.URL.Scheme == backendurl.FTPS
+		trusting = trusting || secure && a.tlsFor(p.id, b.URL) == nil
+	}
+	if trusting {
+		a.log.Warn().Str("pool", string(p.id)).Msg("checks over TLS take any certificate: they show that a backend speaks TLS, not that it is the right one")
+	}
+}
