@@ -60,6 +60,8 @@ var unpacked = map[string]struct{ packages, binary string }{
 	"proftpd":  {"proftpd-core, proftpd-mod-proxy, proftpd-mod-crypto", "usr/sbin/proftpd"},
 	"pureftpd": {"pure-ftpd, pure-ftpd-common", "usr/sbin/pure-ftpd"},
 	"haproxy":  {"haproxy", "usr/sbin/haproxy"},
+	"dnsmasq":  {"dnsmasq-base", "usr/sbin/dnsmasq"},
+	"redis":    {"redis-server, redis-tools", "usr/bin/redis-server"},
 }
 
 // installed lists the programs that .ci/peers installs on the system, with their packages.
@@ -68,7 +70,7 @@ var installed = map[string]string{
 	"openssl": "openssl",
 }
 
-// Locate finds a server ("vsftpd", "proftpd", "pureftpd", "haproxy") in the cache or a client
+// Locate finds a server ("vsftpd", "proftpd", "pureftpd", "haproxy", "redis", "dnsmasq") in the cache or a client
 // ("lftp", "curl", "python3", "strace", "openssl") on the system. The error names the Debian package to
 // get when it is missing.
 func Locate(name string) (Install, error) {
