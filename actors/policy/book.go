@@ -2,158 +2,167 @@ package policy
 
 import (
 	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/rs/zerolog"
 
+	"github.com/sluice-gateway/sluice/actors/policy/choice"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/stores"
 )
 
-// counted is what is known about one backend of one pool. It outlives its
-// place in the list while sessions still hold it.
-type counted struct {
-	pool, key string
-	record    stores.Counters
-	live      int  // open leases
-	listed    bool // in the pool's present list
-	dirty     bool // in the outbox's list of things to write
-	forgotten bool // its record was deleted since it left the list
-}
-
-func (c *counted) storeKey() stores.Key {
-	return stores.Key{Kind: stores.KindCounters, Pool: c.pool, Name: c.key}
-}
-
-// slot is one place of a pool's list. Two places may lead to one backend.
-type slot struct {
-	backend messages.Backend
-	counted *counted
-}
-
-// pool is one list with its policy and the state of its rotation.
+// pool is one list with its policy and its turns.
 type pool struct {
-	id     messages.PoolID
-	policy string
-	choose chooser // nil when err says why
-	err    error
-	slots  []slot
+	conf  messages.Pool
+	law   choice.Law
+	err   error // why nothing can be picked without candidates
+	list  *choice.List
+	slots []slot
+	print uint64 // fingerprint of the list
 
-	last   int    // place picked last; -1: none yet
-	deck   []bool // Shuffle: places still to be drawn; nil means a full deck
+	turns  *turns
+	last   string // key of the backend picked last by a turn
 	dirty  bool
 	closed bool // no longer configured, or replaced by a newer value
 }
 
 func (p *pool) storeKey() stores.Key {
-	return stores.Key{Kind: stores.KindRotation, Pool: string(p.id)}
+	return stores.Key{Kind: stores.KindRotation, Pool: string(p.conf.ID)}
 }
 
-// book is all state of the actor that the store can give back.
+// rotation is the record of where the turns stand.
+func (p *pool) rotation() stores.Rotation {
+	return stores.Rotation{Turn: p.turns.next, List: p.print, Last: p.last}
+}
+
+func (p *pool) rules() choice.Rules {
+	return choice.Rules{Law: p.law, Pool: string(p.conf.ID), AllDown: p.conf.AllDown, SlowStart: p.conf.SlowStart}
+}
+
+// book is all state of the actor that the store can give back, apart from the
+// assignments.
 type book struct {
-	rand  *rand.Rand
-	out   *outbox
-	pools map[messages.PoolID]*pool
-	order []*pool // as configured
-	known map[stores.Key]*counted
+	out    *outbox
+	gates  *gates
+	shared bool
+	pools  map[messages.PoolID]*pool
+	order  []*pool // as configured
+	known  map[stores.Key]*counted
 	// What the store gave for pools that are not configured (yet).
 	rotations map[string]stores.Rotation
-	skip      []bool // scratch for one pick
+	elsewhere map[stores.Key]int // what other gateways hold
 }
 
-func newBook(rnd *rand.Rand, out *outbox) *book {
+func newBook(out *outbox, gates *gates, shared bool) *book {
 	return &book{
-		rand: rnd, out: out,
+		out: out, gates: gates, shared: shared,
 		pools:     map[messages.PoolID]*pool{},
 		known:     map[stores.Key]*counted{},
 		rotations: map[string]stores.Rotation{},
+		elsewhere: map[stores.Key]int{},
 	}
 }
 
-// restore takes in what the store remembered.
+// restore takes in what the store remembered. What comes when the gateway
+// serves already fills gaps only.
 func (b *book) restore(r remembered) {
-	b.rotations = r.rotations
+	for pool, rotation := range r.rotations {
+		if b.pools[messages.PoolID(pool)] == nil {
+			b.rotations[pool] = rotation
+		}
+	}
 	for key, record := range r.counters {
-		b.known[key] = &counted{pool: key.Pool, key: key.Name, record: record}
+		c := b.known[key]
+		if c == nil {
+			c = b.fresh(key.Pool, key.Name)
+			b.known[key] = c
+		}
+		if c.record == (stores.Counters{}) {
+			c.record, c.Took = record, record.ConnectTime
+			c.Changed()
+		}
 	}
 }
 
-// choose finds the pool and asks its policy for a place in the list.
-func (b *book) choose(m *messages.PickBackend) (*pool, int, error) {
-	p := b.pools[m.Pool]
-	if p == nil {
-		return nil, 0, unknownPool(m.Pool)
-	}
-	if p.err != nil {
-		return nil, 0, p.err
-	}
-	i := p.choose.pick(p, request{skip: b.toSkip(p, m.Tried), rand: b.rand})
-	if p.choose.rotates() {
-		p.last = i
-		b.out.touchPool(p)
-	}
-	return p, i, nil
+// fresh makes a backend known for nothing yet but its gate.
+func (b *book) fresh(pool, key string) *counted {
+	k := counters(pool, key)
+	return &counted{pool: pool, Backend: choice.Backend{Key: key, Gate: b.gates.get(k), Elsewhere: b.elsewhere[k]}}
 }
 
-// toSkip marks the places a session tried already; nil when none, or when
-// there would be nothing left.
-func (b *book) toSkip(p *pool, tried []string) []bool {
-	if len(tried) == 0 {
-		return nil
+func (b *book) countedFor(pool, key string) *counted {
+	k := counters(pool, key)
+	c := b.known[k]
+	if c == nil {
+		c = b.fresh(pool, key)
+		b.known[k] = c
 	}
-	b.skip = slices.Grow(b.skip[:0], len(p.slots))[:len(p.slots)]
-	left := false
-	for i, s := range p.slots {
-		b.skip[i] = slices.Contains(tried, s.counted.key)
-		left = left || !b.skip[i]
-	}
-	if !left {
-		return nil
-	}
-	return b.skip
+	return c
 }
 
 // configure replaces the pools. What leaves the lists leaves the store too.
 func (b *book) configure(pools []messages.Pool, log zerolog.Logger) {
-	old := b.order
+	old := b.pools
+	gone := b.close(b.order)
 	b.pools, b.order = map[messages.PoolID]*pool{}, nil
-	for _, p := range old {
-		p.closed = true
-		b.rotations[string(p.id)] = p.rotation()
-		for _, s := range p.slots {
-			s.counted.listed = false
-		}
-	}
 	for _, conf := range pools {
-		p := b.open(conf)
+		p := b.open(conf, old[conf.ID])
 		if p.err != nil {
-			log.Error().Str("pool", string(p.id)).Err(p.err).Msg("no backend can be picked from this pool")
+			log.Error().Str("pool", string(conf.ID)).Err(p.err).Msg("no backend can be picked from this pool")
 		}
-		b.pools[p.id] = p
+		b.pools[conf.ID] = p
 		b.order = append(b.order, p)
-		delete(b.rotations, string(p.id))
+		delete(b.rotations, string(conf.ID))
 	}
-	for _, p := range old {
-		if b.pools[p.id] == nil {
-			delete(b.rotations, string(p.id))
+	for id, p := range old {
+		if b.pools[id] == nil && !b.shared {
 			b.out.forget(p.storeKey())
 		}
+	}
+	b.sweep(gone)
+}
+
+// update replaces the list of one pool.
+func (b *book) update(id messages.PoolID, backends []messages.Backend) {
+	old := b.pools[id]
+	gone := b.close([]*pool{old})
+	conf := old.conf
+	conf.Backends = backends
+	p := b.open(conf, old)
+	b.pools[id] = p
+	b.order[slices.Index(b.order, old)] = p
+	b.sweep(gone)
+}
+
+// close takes pools out of use and returns the backends that they listed.
+func (b *book) close(pools []*pool) (listed []*counted) {
+	for _, p := range pools {
+		p.closed = true
+		p.list.Detach()
 		for _, s := range p.slots {
-			if c := s.counted; !c.listed && !c.forgotten {
-				c.forgotten = true
-				b.out.forget(c.storeKey())
-				b.settle(c)
-			}
+			s.counted.listed = false
+			listed = append(listed, s.counted)
+		}
+	}
+	return listed
+}
+
+// sweep forgets those that no list names any more.
+func (b *book) sweep(listed []*counted) {
+	for _, c := range listed {
+		if !c.listed && !c.forgotten {
+			c.forgotten = true
+			c.Gate.Reset() // the health actor does not watch it any more
+			b.out.forget(c.storeKey())
+			b.settle(c)
 		}
 	}
 }
 
 // open makes a pool of its configuration and what is remembered about it.
-func (b *book) open(conf messages.Pool) *pool {
-	p := &pool{id: conf.ID, policy: conf.Policy, last: -1}
-	p.choose, p.err = chooserFor(conf.Policy)
+func (b *book) open(conf messages.Pool, old *pool) *pool {
+	p := &pool{conf: conf, turns: &turns{shared: b.shared, target: 1}}
+	p.law, p.err = choice.LawFor(conf.Policy)
 	if p.err == nil && len(conf.Backends) == 0 {
 		p.err = ErrEmptyPool
 	}
@@ -169,43 +178,99 @@ func (b *book) open(conf messages.Pool) *pool {
 		}
 		p.slots = append(p.slots, slot{backend, c})
 	}
-	if r, ok := b.rotations[string(conf.ID)]; ok {
-		p.resume(r)
+	if p.law == nil {
+		p.law, _ = choice.LawFor("RoundRobin") // never asked: err is set
 	}
-	if p.last >= 0 {
-		b.out.touchPool(p) // the place may be another one now
+	p.list = choice.NewList(p.rules(), entries(p.slots))
+	p.print = p.list.Fingerprint()
+	rotation, known := b.rotations[string(conf.ID)]
+	if old != nil {
+		p.turns, rotation, known = old.turns, old.rotation(), true
+	}
+	if known {
+		b.resume(p, rotation)
 	}
 	return p
 }
 
-func (b *book) countedFor(pool, key string) *counted {
-	k := stores.Key{Kind: stores.KindCounters, Pool: pool, Name: key}
-	c := b.known[k]
-	if c == nil {
-		c = &counted{pool: pool, key: key}
-		b.known[k] = c
+// resume continues the turns. For another list the backend picked last says
+// where they stand; the turns of a shared store are as they come, or gateways
+// would not agree on whose each is.
+func (b *book) resume(p *pool, r stores.Rotation) {
+	p.turns.next, p.last = max(p.turns.next, r.Turn), r.Last
+	if b.shared || r.Last == "" {
+		return
 	}
-	return c
+	if r.List != p.print {
+		p.turns.next = p.list.Align(max(r.Turn, 1), r.Last)
+	}
+	b.out.touchPool(p) // also if the one before it is waiting to be written
+}
+
+// passing makes a list of the candidates of one pick.
+func (b *book) passing(p *pool, candidates []messages.Backend) (*choice.List, []slot) {
+	slots := make([]slot, len(candidates))
+	for i, backend := range candidates {
+		key := backend.URL.Key()
+		c := b.known[counters(string(p.conf.ID), key)]
+		if c == nil {
+			if at := slices.IndexFunc(slots[:i], func(s slot) bool { return s.counted.Key == key }); at >= 0 {
+				c = slots[at].counted
+			} else {
+				c = b.unknown(string(p.conf.ID), key)
+			}
+		}
+		slots[i] = slot{backend, c}
+	}
+	rules := p.rules()
+	rules.Passing = true
+	return choice.NewList(rules, entries(slots)), slots
+}
+
+// unknown makes a backend without noting that there is one.
+func (b *book) unknown(pool, key string) *counted {
+	k := counters(pool, key)
+	gate := b.gates.of[k]
+	if gate == nil {
+		gate = choice.NewGate(b.gates.floor)
+	}
+	return &counted{pool: pool, Backend: choice.Backend{Key: key, Gate: gate, Elsewhere: b.elsewhere[k]}}
+}
+
+// hold notes a backend that is about to be leased.
+func (b *book) hold(c *counted) {
+	k := c.storeKey()
+	if b.known[k] == nil {
+		b.known[k] = c
+		b.gates.of[k] = c.Gate
+	}
 }
 
 // adopt gives a lease from before a crash its backend of now and counts it.
-func (b *book) adopt(before *counted) *counted {
-	c := b.countedFor(before.pool, before.key)
-	c.live++
-	return c
+func (b *book) adopt(l *lease) {
+	l.to = b.countedFor(l.to.pool, l.to.Key)
+	l.count(1)
+	l.to.Changed()
 }
 
 // settle forgets a backend that no list names and no session holds.
 func (b *book) settle(c *counted) {
-	if !c.listed && c.live == 0 {
-		delete(b.known, c.storeKey())
+	if c.listed || c.Live > 0 {
+		return
+	}
+	k := c.storeKey()
+	if b.known[k] == c {
+		delete(b.known, k)
+	}
+	if b.known[k] == nil && c.Gate.Plain() && c.untold == nil {
+		b.gates.drop(k)
 	}
 }
 
 // touchAll makes everything known be written again.
 func (b *book) touchAll() {
 	for _, p := range b.order {
-		if p.last >= 0 {
+		if p.last != "" {
 			b.out.touchPool(p)
 		}
 		for _, s := range p.slots {
@@ -214,56 +279,27 @@ func (b *book) touchAll() {
 			}
 		}
 	}
+	b.out.touchSticky()
 }
 
-// list is a fingerprint of the backends in their order.
-func (p *pool) list() uint64 {
-	h := fnv.New64a()
-	for _, s := range p.slots {
-		_, _ = h.Write([]byte(s.counted.key)) // never fails
-		_, _ = h.Write([]byte{0})
+// setElsewhere takes in what other gateways hold.
+func (b *book) setElsewhere(others map[stores.Key]int) {
+	b.elsewhere = others
+	for k, c := range b.known {
+		if n := others[k]; n != c.Elsewhere {
+			c.Elsewhere = n
+			c.Changed()
+		}
 	}
-	return h.Sum64()
 }
 
-// rotation is the record of where the turns stand.
-func (p *pool) rotation() stores.Rotation {
-	r := stores.Rotation{Index: p.last}
-	if p.last >= 0 {
-		r.Last = p.slots[p.last].counted.key
-	}
-	if p.deck != nil {
-		r.List, r.Deck = p.list(), make([]byte, (len(p.deck)+7)/8)
-		for i, in := range p.deck {
-			if in {
-				r.Deck[i/8] |= 1 << (i % 8)
-			}
+// held is what this gateway holds.
+func (b *book) held() map[stores.Key]int {
+	own := map[stores.Key]int{}
+	for k, c := range b.known {
+		if c.Live > 0 {
+			own[k] = c.Live
 		}
 	}
-	return r
-}
-
-// resume continues a rotation. When the list has changed in between, the
-// backend picked last says where the turns stand; when that one is gone, the
-// one that took its place is next. A deck holds for its own list only.
-func (p *pool) resume(r stores.Rotation) {
-	n := len(p.slots)
-	if n == 0 || r.Index < 0 {
-		return
-	}
-	switch {
-	case r.Index < n && p.slots[r.Index].counted.key == r.Last:
-		p.last = r.Index
-	default:
-		p.last = slices.IndexFunc(p.slots, func(s slot) bool { return s.counted.key == r.Last })
-		if p.last < 0 {
-			p.last = (min(r.Index, n) + n - 1) % n
-		}
-	}
-	if len(r.Deck) == (n+7)/8 && r.List == p.list() {
-		p.deck = make([]bool, n)
-		for i := range p.deck {
-			p.deck[i] = r.Deck[i/8]&(1<<(i%8)) != 0
-		}
-	}
+	return own
 }

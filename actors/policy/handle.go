@@ -1,33 +1,11 @@
 package policy
 
 import (
-	"errors"
-	"fmt"
-	"time"
+	"cmp"
+	"slices"
 
 	"github.com/sluice-gateway/sluice/messages"
 )
-
-// Reasons for an empty answer to a pick.
-var (
-	ErrUnknownPool = errors.New("no such pool of backends is configured")
-	ErrEmptyPool   = errors.New("the pool has no backends: check ProxyReverseServers")
-)
-
-func (a *Actor) pick(m *messages.PickBackend) {
-	p, i, err := a.book.choose(m)
-	if err != nil {
-		answer(m.Reply, messages.BackendPicked{Err: err})
-		return
-	}
-	// From here to the answer nothing may panic, or the lease would be lost.
-	s := p.slots[i]
-	id := a.leases.grant(s.counted, m.Reply)
-	if !answer(m.Reply, messages.BackendPicked{Lease: id, Backend: s.backend}) {
-		a.leases.take(id)
-		a.log.Error().Str("pool", string(m.Pool)).Msg("a pick was asked for without a free reply channel of capacity 1; its lease is taken back")
-	}
-}
 
 // answer reports whether the answer was taken; a service never waits for the
 // one who asked.
@@ -41,16 +19,17 @@ func answer[R any](reply chan<- R, r R) bool {
 }
 
 func (a *Actor) connected(m messages.ReportConnected) {
-	l := a.leases.find(m.Lease)
-	if l == nil || l.connected {
+	c := a.leases.connect(m.Lease)
+	if c == nil {
 		a.log.Warn().Uint64("lease", uint64(m.Lease)).Msg("a connect was reported for a lease that is not open or has one already; ignored")
 		return
 	}
-	l.connected, l.asker = true, nil
-	c := l.to
 	c.record.Connects++
 	c.record.ConnectTime = smooth(c.record.ConnectTime, m.Took)
 	c.record.LastSeen = a.cfg.Now()
+	c.Took = c.record.ConnectTime
+	a.observe(c, nil, m.Took)
+	c.Changed()
 	a.out.touch(c)
 }
 
@@ -61,8 +40,21 @@ func (a *Actor) failed(m messages.ReportFailed) {
 	}
 	c.record.Failures++
 	c.record.LastSeen = a.cfg.Now()
+	a.observe(c, reason(m.Err), 0)
+	a.returned(c)
 	a.out.touch(c)
-	a.log.Debug().Str("pool", c.pool).Str("backend", c.key).Err(m.Err).Msg("a backend failed an attempt")
+	a.log.Debug().Str("pool", c.pool).Str("backend", c.Key).Err(m.Err).Msg("a backend failed an attempt")
+}
+
+func (a *Actor) lost(m messages.ReportLost) {
+	l := a.leases.find(m.Lease)
+	if l == nil {
+		a.log.Warn().Uint64("lease", uint64(m.Lease)).Msg("a loss was reported for a lease that is not open; ignored")
+		return
+	}
+	a.observe(l.to, reason(m.Err), 0)
+	l.to.Changed()
+	a.log.Debug().Str("pool", l.to.pool).Str("backend", l.to.Key).Err(m.Err).Msg("a backend broke off a session")
 }
 
 // giveBack books the return of a lease; nil if it was not open.
@@ -70,29 +62,67 @@ func (a *Actor) giveBack(id messages.LeaseID, how string) *counted {
 	c := a.leases.take(id)
 	if c == nil {
 		a.log.Warn().Uint64("lease", uint64(id)).Msgf("a lease that is not open was %s; ignored", how)
-		return nil
 	}
-	a.book.settle(c)
 	return c
+}
+
+// returned brings all else up to date after the return of a lease.
+func (a *Actor) returned(c *counted) {
+	c.Changed()
+	a.book.settle(c)
+	a.share.beatSoon()
+}
+
+func (a *Actor) release(m messages.ReleaseLease) {
+	if c := a.giveBack(m.Lease, "released"); c != nil {
+		a.returned(c)
+	}
 }
 
 // withdraw takes back what an asker who gave up may never have read.
 func (a *Actor) withdraw(m messages.WithdrawPick) {
-	if c := a.leases.takeFrom(m.Reply); c != nil {
-		a.book.settle(c)
+	if a.parked.withdraw(m.Reply) {
+		return
 	}
+	if c := a.leases.takeFrom(m.Reply); c != nil {
+		a.returned(c)
+	}
+}
+
+// configure takes in the pools of a (re)load.
+func (a *Actor) configure(m messages.ConfigurePools) {
+	a.configured = slices.Clone(m.Pools)
+	a.book.configure(m.Pools, a.log)
+	a.share.wanting = true
+}
+
+// update takes in one pool's new list. It is kept with the configuration, for
+// the next life of the actor.
+func (a *Actor) update(m messages.UpdatePool) {
+	at := slices.IndexFunc(a.configured, func(p messages.Pool) bool { return p.ID == m.ID })
+	if at < 0 {
+		return
+	}
+	a.configured[at].Backends = m.Backends
+	a.book.update(m.ID, m.Backends)
+	a.share.wanting = true
 }
 
 func (a *Actor) describe(m messages.DescribePools) {
 	out := make([]messages.PoolDescribed, 0, len(a.book.order))
+	passing := a.book.passers()
 	for _, p := range a.book.order {
-		d := messages.PoolDescribed{ID: p.id, Policy: p.policy}
-		for _, s := range p.slots {
-			c := s.counted
-			d.Backends = append(d.Backends, messages.BackendDescribed{
-				URL: s.backend.URL.String(), Key: c.key, Live: c.live,
-				Connects: c.record.Connects, Failures: c.record.Failures, ConnectTime: c.record.ConnectTime,
-			})
+		d := messages.PoolDescribed{ID: p.conf.ID, Policy: p.conf.Policy}
+		for i, s := range p.slots {
+			e := p.list.At(i)
+			b := describeBackend(s.counted)
+			b.URL, b.Weight, b.Max, b.Tier = s.backend.URL.String(), e.Weight, e.Max, e.Tier
+			d.Backends = append(d.Backends, b)
+		}
+		for _, c := range passing[string(p.conf.ID)] {
+			b := describeBackend(c)
+			b.URL, b.Weight = c.Key, 1
+			d.Backends = append(d.Backends, b)
 		}
 		out = append(out, d)
 	}
@@ -101,17 +131,24 @@ func (a *Actor) describe(m messages.DescribePools) {
 	}
 }
 
-// smooth weighs the newest connect time with an eighth, as TCP does for round
-// trips (RFC 6298 section 2). The first sample counts whole; a measured time
-// is never zero, which means never measured.
-func smooth(old, sample time.Duration) time.Duration {
-	sample = max(sample, 1)
-	if old == 0 {
-		return sample
+func describeBackend(c *counted) messages.BackendDescribed {
+	return messages.BackendDescribed{
+		Key: c.Key, Live: c.Live, Elsewhere: c.Elsewhere, State: c.Gate.State,
+		Connects: c.record.Connects, Failures: c.record.Failures, ConnectTime: c.record.ConnectTime,
 	}
-	return max(old+(sample-old)/8, 1)
 }
 
-func unknownPool(id messages.PoolID) error {
-	return fmt.Errorf("pick from pool %q: %w", id, ErrUnknownPool)
+// passers are the backends in use that only look-ups named, by pool and in the
+// order of their keys.
+func (b *book) passers() map[string][]*counted {
+	out := map[string][]*counted{}
+	for _, c := range b.known {
+		if !c.listed && !c.forgotten && c.Live > 0 {
+			out[c.pool] = append(out[c.pool], c)
+		}
+	}
+	for _, cs := range out {
+		slices.SortFunc(cs, func(a, b *counted) int { return cmp.Compare(a.Key, b.Key) })
+	}
+	return out
 }

@@ -14,9 +14,17 @@ type lease struct {
 	asker chan<- messages.BackendPicked
 }
 
+// count adds the lease to its backend's numbers, or with -1 takes it out.
+func (l *lease) count(by int) {
+	l.to.Live += by
+	if !l.connected {
+		l.to.Connecting += by
+	}
+}
+
 // leaseTable holds all leases. It is as large as the most that were ever open
 // at one time. All its methods are plain enough never to panic: that is what
-// keeps counts right over a crash.
+// keeps counts right over a crash. Whoever calls them tells the lists after.
 type leaseTable struct {
 	all  []lease
 	free []uint32
@@ -38,7 +46,7 @@ func (t *leaseTable) grant(to *counted, asker chan<- messages.BackendPicked) mes
 	}
 	l := &t.all[place]
 	*l = lease{generation: l.generation + 1, open: true, to: to, asker: asker}
-	to.live++
+	l.count(1)
 	return number(place, l.generation)
 }
 
@@ -54,6 +62,18 @@ func (t *leaseTable) find(id messages.LeaseID) *lease {
 	return nil
 }
 
+// connect notes the banner of a lease. It returns what the lease is a claim
+// on, nil if it is not open or has its banner already.
+func (t *leaseTable) connect(id messages.LeaseID) *counted {
+	l := t.find(id)
+	if l == nil || l.connected {
+		return nil
+	}
+	l.connected, l.asker = true, nil
+	l.to.Connecting--
+	return l.to
+}
+
 // take closes a lease and uncounts it. It returns what it was a claim on, nil
 // if it was not open.
 func (t *leaseTable) take(id messages.LeaseID) *counted {
@@ -62,9 +82,9 @@ func (t *leaseTable) take(id messages.LeaseID) *counted {
 		return nil
 	}
 	c := l.to
+	l.count(-1)
 	*l = lease{generation: l.generation}
 	t.free = append(t.free, uint32(id)-1)
-	c.live--
 	return c
 }
 

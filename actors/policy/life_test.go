@@ -126,8 +126,8 @@ func TestAStoppedStoreDelaysNoPick(t *testing.T) {
 		}
 		close(gate)
 		time.Sleep(time.Second)
-		if got := dumpRotation(t, store.Store); got.Index != 1 {
-			t.Errorf("the store has place %d, want 1", got.Index)
+		if got := dumpRotation(t, store.Store); got.Turn != 100 {
+			t.Errorf("the store has turn %d, want 100", got.Turn)
 		}
 		// One batch waited and one followed it: 100 picks are not 100 writes.
 		time.Sleep(10 * time.Second)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/sluice-gateway/sluice/actors/policy/choice"
 	"github.com/sluice-gateway/sluice/runtime/supervise"
 	"github.com/sluice-gateway/sluice/stores"
 )
@@ -24,12 +25,16 @@ type outbox struct {
 	jobs   chan []stores.Change // capacity 1, sent to only while not busy
 	done   chan error           // capacity 1, one answer per job
 	timer  *time.Timer
+	sticky *choice.Table
+	shared bool
 
 	waiting  unwritten
 	sent     unwritten // the batch that the writer has
 	busy     bool
 	armed    bool
-	failures int // in a row
+	held     bool // nothing is written now: a shared store is away, or to be read first
+	failures int  // in a row
+	sweep    int  // next part of the assignments to write anew; at the end: none
 }
 
 // unwritten is a set of changes. Deletes come before puts, so that what was
@@ -38,16 +43,24 @@ type unwritten struct {
 	forgotten []stores.Key
 	counters  []*counted
 	pools     []*pool
+	sticky    []stickyChange
+}
+
+// stickyChange is an assignment to write. The first one of a name yields to
+// another gateway's.
+type stickyChange struct {
+	key   choice.Key
+	first bool
 }
 
 func (u *unwritten) empty() bool {
-	return len(u.forgotten)+len(u.counters)+len(u.pools) == 0
+	return len(u.forgotten)+len(u.counters)+len(u.pools)+len(u.sticky) == 0
 }
 
-func newOutbox(ctx context.Context, cfg Config, log zerolog.Logger) *outbox {
+func newOutbox(ctx context.Context, cfg Config, log zerolog.Logger, sticky *choice.Table, shared bool) *outbox {
 	o := &outbox{
-		cfg: cfg, log: log,
-		kids:  supervise.NewGroup(2),
+		cfg: cfg, log: log, sticky: sticky, shared: shared, sweep: sticky.Shards(),
+		kids:  supervise.NewGroup(1),
 		jobs:  make(chan []stores.Change, 1),
 		done:  make(chan error, 1),
 		timer: time.NewTimer(slowest),
@@ -103,6 +116,29 @@ func (o *outbox) touchPool(p *pool) {
 	}
 }
 
+// touchAssignment notes that an assignment is new, moved, or used today.
+func (o *outbox) touchAssignment(k choice.Key, first bool) {
+	o.waiting.sticky = append(o.waiting.sticky, stickyChange{k, first})
+	o.arm(o.cfg.FlushEvery)
+}
+
+// touchSticky makes all assignments be written anew, part by part.
+func (o *outbox) touchSticky() {
+	o.sweep = 0
+	o.arm(o.cfg.FlushEvery)
+}
+
+// hold stops writing, or lets it go on at once.
+func (o *outbox) hold(held bool) {
+	if o.held && !held && !o.empty() {
+		o.armed = false
+		o.arm(0)
+	}
+	o.held = held
+}
+
+func (o *outbox) empty() bool { return o.waiting.empty() && o.sweep == o.sticky.Shards() }
+
 // forget notes that a record is to be deleted.
 func (o *outbox) forget(k stores.Key) {
 	o.waiting.forgotten = append(o.waiting.forgotten, k)
@@ -112,7 +148,7 @@ func (o *outbox) forget(k stores.Key) {
 // flush hands one batch to the writer if that is free and there is one.
 func (o *outbox) flush() {
 	o.armed = false
-	if o.busy {
+	if o.busy || o.held {
 		return
 	}
 	if batch := o.take(); len(batch) > 0 {
@@ -145,7 +181,33 @@ func (o *outbox) take() []stores.Change {
 		p.dirty = false
 	}
 	o.sent.pools, o.waiting.pools = cut(o.waiting.pools, n)
+	o.takeSticky(&t)
 	return t.batch
+}
+
+// takeSticky takes assignments as they are now. One that is no more was
+// evicted, and its delete is on the way.
+func (o *outbox) takeSticky(t *taking) {
+	if len(o.waiting.sticky) == 0 && o.sweep < o.sticky.Shards() {
+		for _, k := range o.sticky.Keys(o.sweep) {
+			o.waiting.sticky = append(o.waiting.sticky, stickyChange{k, true})
+		}
+		o.sweep++
+	}
+	n := 0
+	for ; n < len(o.waiting.sticky); n++ {
+		c := o.waiting.sticky[n]
+		as, ok := o.sticky.Get(c.key.Pool, c.key.Name)
+		if !ok {
+			continue
+		}
+		put := stores.Put(stickyKey(c.key), stores.AppendSticky(nil, stores.Sticky{Backend: as.Backend, Since: as.Since, Seen: as.Seen}))
+		put.First = o.shared && c.first && !as.Moved
+		if !t.add(put) {
+			break
+		}
+	}
+	o.sent.sticky, o.waiting.sticky = cut(o.waiting.sticky, n)
 }
 
 // cut splits a list; the rest moves to memory of its own, so that what was
@@ -190,16 +252,18 @@ func (o *outbox) flushed(err error, b *book) {
 		o.failures++
 		pause = min(o.cfg.FlushEvery<<min(o.failures, 10), slowest)
 		level := zerolog.DebugLevel
-		if o.failures == 1 {
+		if o.failures == 1 && !o.shared { // of a shared store it is said once for all calls
 			level = zerolog.ErrorLevel // said once, not at every attempt
 		}
 		o.log.WithLevel(level).Err(err).Msg("the store does not take writes; picks go on, and writing is tried again")
-	case o.failures > 0:
+	case o.failures > 0 && !o.shared:
 		o.log.Info().Int("failed", o.failures).Msg("the store takes writes again")
+		o.failures = 0
+	default:
 		o.failures = 0
 	}
 	o.sent = unwritten{}
-	if !o.waiting.empty() {
+	if !o.empty() {
 		o.arm(pause)
 	}
 }
@@ -213,10 +277,15 @@ func (o *outbox) requeue() {
 	for _, p := range o.sent.pools {
 		o.touchPool(p)
 	}
+	o.waiting.sticky = append(o.sent.sticky, o.waiting.sticky...)
 }
 
 // finish writes all that waits, as far as the time given for it allows.
 func (o *outbox) finish(b *book) {
+	if o.held {
+		o.log.Warn().Msg("the shared store is away at the end; what it was not told is lost")
+		return
+	}
 	late := time.NewTimer(o.cfg.StopWithin)
 	defer late.Stop()
 	for o.flush(); o.busy; o.flush() {

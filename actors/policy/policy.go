@@ -1,37 +1,43 @@
 // Package policy is the actor that chooses backends. It owns, for its pools,
-// whose turn it is, which sessions hold which backend, and what is known
-// about each backend. It decides in memory and writes behind: no pick ever
-// waits for a disk.
+// whose turn it is, which sessions hold which backend, where names belong, and
+// what is known about each backend. It decides in memory and writes behind: no
+// pick ever waits for a disk.
 //
 // What survives what:
-//   - The rotation and the counters go to the store in batches, at most one
+//   - Turns, counters and assignments go to the store in batches, at most one
 //     per Config.FlushEvery. After a crash of the actor or a kill of the
 //     process they resume from the last batch written.
 //   - Leases live in the Actor value, not on Run's stack: a restart after a
 //     panic finds them, and counts live connections anew from them. In a new
 //     process there are no sessions, so all counts begin at zero.
+//   - So does what the health actor said, which it says once.
 //   - A message in hand when the actor crashed is dropped. To lose no lease
 //     by that, a return is booked before, and a grant after, all that may
 //     go wrong.
 //
-// How turns are counted (RoundRobin, Shuffle): a turn is spent by the pick,
-// not by its success. A backend that fails has had its turn, and the retry
-// takes the next turn in the rotation like any other pick; so a dead backend's
-// load spreads over all others evenly instead of falling on its neighbour.
-// Only a backend that this same session tried already is passed over, as long
-// as there is another one.
+// How a backend is found is told in package choice, which does it without
+// goroutines or stores. The loop here keeps the leases, the counts, the turns
+// and the assignments, and tells the health actor what sessions met.
+//
+// With a store that several gateways share (stores.Shared) turns come from
+// the store, some in reserve; a pick waits only when the reserve is empty, and
+// never longer than Config.ParkFor. Counts are told by Beats, assignments by
+// what the store watches. When the store is away, the gateway goes on alone.
 package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/sluice-gateway/sluice/actors/policy/choice"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
+	"github.com/sluice-gateway/sluice/runtime/supervise"
 	"github.com/sluice-gateway/sluice/stores"
 )
 
@@ -47,6 +53,15 @@ type Config struct {
 	Rand       *rand.Rand       // owned by the actor from then on; nil: seeded by chance
 	Now        func() time.Time // nil: time.Now
 	Mailbox    int              // capacity; 0 means 256
+	// Health is told what sessions meet; the zero Mailbox means there is no
+	// health actor.
+	Health mailbox.Mailbox[messages.ToHealth]
+	// Sticky is how many assignments are kept in memory and in the store; 0
+	// means 4 Mi. The oldest use goes first.
+	Sticky int
+	// With a shared store only.
+	ParkFor   time.Duration // longest wait of a pick for a turn; 0 means 50 ms
+	BeatEvery time.Duration // between the renewals of this gateway's lease; 0 means 1 s
 }
 
 func (c Config) withDefaults() Config {
@@ -59,6 +74,11 @@ func (c Config) withDefaults() Config {
 	orElse(&c.SyncEvery, 5*time.Second)
 	orElse(&c.LoadWithin, 3*time.Second)
 	orElse(&c.StopWithin, 2*time.Second)
+	orElse(&c.ParkFor, 50*time.Millisecond)
+	orElse(&c.BeatEvery, time.Second)
+	if c.Sticky == 0 {
+		c.Sticky = 4 << 20
+	}
 	if c.Rand == nil {
 		c.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
@@ -80,19 +100,28 @@ type Actor struct {
 	box mailbox.Mailbox[messages.ToPolicy]
 
 	// Owned by the loop, kept over a crash.
-	configured []messages.Pool // the last ConfigurePools
+	configured []messages.Pool // the last ConfigurePools with the UpdatePools since
 	leases     leaseTable
+	gates      gates
+	parked     parked
 
 	// Owned by the loop, made anew by each Run.
-	book *book
-	out  *outbox
+	book    *book
+	sticky  *choice.Table
+	out     *outbox
+	share   *share
+	teller  teller
+	loading loading
+	kids    *supervise.Group
+	ask     choice.Ask        // of one pick
+	scratch []*choice.Backend // of one pick
 }
 
 // New returns an actor that waits for Run. Messages sent before are kept, up
 // to the capacity of the mailbox.
 func New(cfg Config) *Actor {
 	cfg = cfg.withDefaults()
-	a := &Actor{cfg: cfg, box: mailbox.New[messages.ToPolicy](cfg.Mailbox)}
+	a := &Actor{cfg: cfg, box: mailbox.New[messages.ToPolicy](cfg.Mailbox), gates: newGates()}
 	a.log = cfg.Log.With().Str("actor", a.String()).Logger()
 	return a
 }
@@ -116,15 +145,22 @@ const burst = 64
 func (a *Actor) Run(ctx context.Context) error {
 	// The store must still answer when ctx has ended, for the last writes.
 	storeCtx, abandon := context.WithCancel(context.WithoutCancel(ctx))
-	defer abandon() // third
-	a.out = newOutbox(storeCtx, a.cfg, a.log)
+	defer abandon() // fourth
+	kidsCtx, stop := context.WithCancel(ctx)
+	a.kids = supervise.NewGroup(8)
+	a.sticky = choice.NewTable(a.cfg.Sticky)
+	a.share = newShare(kidsCtx, a.cfg, a.log, a.kids)
+	a.out = newOutbox(storeCtx, a.cfg, a.log, a.sticky, a.share.on())
+	defer a.kids.Wait()        // third: no child outlives the loop
 	defer a.out.close(abandon) // second: what was handed over is written, the writer ends
-	a.book = newBook(a.cfg.Rand, a.out)
-	a.book.restore(a.out.load(ctx, storeCtx))
-	a.book.configure(a.configured, a.log)
-	a.leases.each(func(l *lease) { l.to = a.book.adopt(l.to) })
+	defer stop()               // first: tells the children, who may hold the store up
+	a.wake(kidsCtx)
 
 	for {
+		if a.share.wanting {
+			a.share.want(a.book, &a.parked)
+		}
+		a.out.hold(a.share.on() && (a.share.down || a.loading.running))
 		select {
 		case m := <-a.box.C():
 			a.handle(m)
@@ -132,16 +168,76 @@ func (a *Actor) Run(ctx context.Context) error {
 		case <-a.out.due():
 			a.out.flush()
 		case err := <-a.out.done:
-			a.out.flushed(err, a.book)
+			a.written(err)
 		case exit := <-a.out.kids.Exits():
-			if a.out.ended(exit) {
+			return fmt.Errorf("the %v ended early: %w", exit.Actor, exit.Err)
+		case exit := <-a.kids.Exits():
+			if _, ok := exit.Actor.(*loader); !ok || exit.Err != nil {
 				return fmt.Errorf("the %v ended early: %w", exit.Actor, exit.Err)
 			}
+		case p := <-a.loading.pieces:
+			a.loaded(kidsCtx, p)
+		case <-a.teller.timer.C:
+			a.tellAgain()
+		case <-a.parked.timer.C:
+			a.unpark(false)
+		case g := <-a.share.turns:
+			a.share.granted(g, a.book)
+			a.unpark(g.err != nil)
+		case <-a.share.timer.C:
+			a.share.beat(a.book)
+		case h := <-a.share.heard:
+			a.heard(kidsCtx, h)
+		case n := <-a.share.news:
+			a.heardNews(kidsCtx, n)
 		case <-ctx.Done():
 			a.drain(cap(a.box.C()))
+			a.unpark(true)
 			a.out.finish(a.book)
 			return nil
 		}
+	}
+}
+
+// wake brings the actor to where it was: from the store, and after a crash
+// from what it kept.
+func (a *Actor) wake(ctx context.Context) {
+	a.teller = newTeller(a.cfg.Health)
+	a.parked.timer = time.NewTimer(time.Hour)
+	a.parked.timer.Stop()
+	a.loading = loading{pieces: make(chan piece, 1)}
+	a.book = newBook(a.out, &a.gates, a.share.on())
+	a.begin(ctx)
+	a.book.configure(a.configured, a.log)
+	a.leases.each(a.book.adopt)
+	a.share.wanting = true
+	a.parked.arm()
+}
+
+// written books what the writer answered.
+func (a *Actor) written(err error) {
+	a.out.flushed(err, a.book)
+	if a.share.on() && err != nil && !errors.Is(err, stores.ErrRenewed) {
+		a.share.failed(err, a.book)
+	}
+}
+
+// heard books the answer to a Beat. After an outage the store is read again
+// before anything is written to it.
+func (a *Actor) heard(ctx context.Context, h heard) {
+	if a.share.answered(h, a.book) {
+		a.load(ctx)
+		a.share.wanting = true
+	}
+	if a.share.down {
+		a.unpark(true)
+	}
+}
+
+// tellAgain tells the health actor what it had no room for.
+func (a *Actor) tellAgain() {
+	for _, c := range a.teller.again() {
+		a.book.settle(c)
 	}
 }
 
@@ -166,12 +262,17 @@ func (a *Actor) handle(m messages.ToPolicy) {
 	case messages.ReportFailed:
 		a.failed(m)
 	case messages.ReleaseLease:
-		a.giveBack(m.Lease, "released")
+		a.release(m)
 	case messages.WithdrawPick:
 		a.withdraw(m)
 	case messages.ConfigurePools:
-		a.configured = m.Pools
-		a.book.configure(m.Pools, a.log)
+		a.configure(m)
+	case messages.UpdatePool:
+		a.update(m)
+	case messages.HealthChanged:
+		a.health(m)
+	case messages.ReportLost:
+		a.lost(m)
 	case messages.DescribePools:
 		a.describe(m)
 	default:

@@ -83,7 +83,7 @@ func TestRotationSurvives(t *testing.T) {
 		{"a_restart", "abc", 4, "abc", "bca"},
 		{"a_longer_list", "abc", 2, "xabcd", "cdxa"},
 		{"another_order", "abc", 1, "cba", "cba"},
-		{"the_loss_of_the_last_picked", "abcd", 2, "acd", "cda"},
+		{"the_loss_of_the_last_picked", "abcd", 2, "acd", "dac"}, // turn 2, as it falls
 		{"the_loss_of_the_end_of_the_list", "abcd", 4, "ab", "ab"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -176,11 +176,12 @@ func TestOtherPolicies(t *testing.T) {
 		}
 		g.send(messages.ReportConnected{Lease: a.Lease, Took: 30})
 		g.send(messages.ReportConnected{Lease: b.Lease, Took: 10})
-		if got := g.picks("p", 4); got != "bbab" { // 30:10, 30:20, 30:30 (first wins), 60:30
+		// (1+1)×30 against 2×10, 3×10 … 6×10, which is equal: the first wins.
+		if got := g.picks("p", 6); got != "bbbbab" {
 			t.Errorf("picked %s", got)
 		}
 	})
-	for _, name := range []string{"PerUser", "PerGroup", "PerHost", "Fastest", ""} {
+	for _, name := range []string{"Fastest", ""} {
 		t.Run("unsupported_"+name, func(t *testing.T) {
 			g := start(t, policy.Config{})
 			defer g.stop()
