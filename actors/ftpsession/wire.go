@@ -161,6 +161,7 @@ func (l *link) drop() {
 		l.cancel()
 	}
 	l.writer, l.visit = lineWriter{}, nil
+	l.local, l.remote = netip.AddrPort{}, netip.AddrPort{}
 }
 
 // closeClient closes the client's connection. Input that was never read would

@@ -85,7 +85,7 @@ func TestManyLives(t *testing.T) {
 	if testing.Short() {
 		lives = 1_000
 	}
-	ends := map[string]int{}
+	ends, entered := map[string]int{}, map[Selection]int{}
 	for n := range lives {
 		r := rand.New(rand.NewPCG(1, uint64(n)))
 		choices := make([]byte, 10+r.IntN(120))
@@ -97,6 +97,9 @@ func TestManyLives(t *testing.T) {
 			t.Fatalf("life %d: %v\n%s", n, err, strings.Join(wd.trace, "\n"))
 		}
 		ends[wd.reason]++
+		if wd.entered {
+			entered[wd.m.cfg.Selection]++
+		}
 	}
 	// A world that never gets anywhere proves nothing.
 	for _, reason := range []string{"", "client quit", "drained", "client lost in mid transfer", "client lost after its upload",
@@ -104,6 +107,11 @@ func TestManyLives(t *testing.T) {
 		"TLS handshake failed", "commands in clear around AUTH", "client named another server after its login", "MaxLoginAttempts reached"} {
 		if ends[reason] == 0 {
 			t.Errorf("no life ended with %q: %v", reason, ends)
+		}
+	}
+	for s := range AtPass + 1 {
+		if entered[s] < lives/20 {
+			t.Errorf("too few lives got as far as a login: %v", entered)
 		}
 	}
 }

@@ -32,6 +32,7 @@ type world struct {
 	greeted   bool     // the client has seen the banner
 	loginAsks bool
 	checks    bool   // CheckLogin is out
+	entered   bool   // the client is logged in
 	running   *asked // the last transfer that got a data channel
 	clean     bool   // … which was settled as clean
 	drained   bool
@@ -251,6 +252,8 @@ func (wd *world) did(a Action) error {
 		wd.loginAsks = true
 	case CheckLogin:
 		wd.checks = true
+	case LoggedIn:
+		wd.entered = true
 	case StartData:
 		wd.running, wd.clean = wd.next(a.Verb), false
 	case SettleData:
