@@ -50,13 +50,15 @@ func (s *Session) askPolicy(ctx context.Context, a dialogue.PickBackend) {
 }
 
 // picked takes over the lease that comes with an answer.
-func (s *Session) picked(p messages.BackendPicked) {
+//
+//go:noinline
+func (s *Session) picked(p messages.BackendPicked) messages.ToSession {
 	s.answerBy, s.picks = time.Time{}, nil
-	if p.Lease == 0 {
-		return
+	if p.Lease != 0 {
+		s.releaseLease() // one that is still owed
+		s.back.lease = p.Lease
 	}
-	s.releaseLease() // one that is still owed
-	s.back.lease = p.Lease
+	return p
 }
 
 // withdrawPick takes back a pick that is not answered yet, so that its lease is

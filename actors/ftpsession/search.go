@@ -59,6 +59,12 @@ func (s *Session) checkLogin(ctx context.Context, a dialogue.CheckLogin) {
 	}
 }
 
+//go:noinline
+func (s *Session) checked(c messages.LoginChecked) messages.ToSession {
+	s.search.checks, s.answerBy = nil, time.Time{}
+	return c
+}
+
 // lookUp asks discovery for the list of the client's own backends.
 func (s *Session) lookUp(ctx context.Context, a dialogue.PickBackend) {
 	s.search = &search{founds: make(chan messages.BackendsFound, 1), wanted: a}
@@ -88,7 +94,13 @@ func askOf[M any](ctx context.Context, s *Session, to mailbox.Mailbox[M], missin
 
 // found goes on to policy. A look-up that failed leads nowhere: other backends than
 // the client's own would be wrong.
-func (s *Session) found(ctx context.Context, f messages.BackendsFound) {
+//
+//go:noinline
+func (s *Session) found(ctx context.Context, news messages.ToSession) {
+	f, ok := news.(messages.BackendsFound)
+	if !ok || s.search == nil {
+		return
+	}
 	s.search.founds, s.answerBy = nil, time.Time{}
 	if f.Err != nil {
 		s.queue = append(s.queue, messages.BackendPicked{Err: fmt.Errorf("looking up the backends of a user: %w", f.Err)})
@@ -127,16 +139,19 @@ type Rewriting struct {
 
 // rewritten is a client's command after the rules. Whatever those make of it has
 // to be a command still.
-func (s *Session) rewritten(ev messages.CommandReceived) messages.CommandReceived {
-	if s.setup.Rewrite == nil || ev.Err != nil {
-		return ev
+//
+//go:noinline
+func (s *Session) rewritten(news messages.ToSession) messages.ToSession {
+	ev, ok := news.(messages.CommandReceived)
+	if !ok || ev.Err != nil {
+		return news
 	}
 	c := &ev.Command
 	arg := s.setup.Rewrite(c.Verb, c.Arg, Rewriting{
 		Server: s.setup.Server, Local: s.local, Client: s.client, Class: s.setup.Class, User: s.mind.User(), Vars: s.secrecy.vars,
 	})
 	if arg == c.Arg {
-		return ev
+		return news
 	}
 	c.Arg, c.HasArg = arg, c.HasArg || arg != ""
 	if _, err := c.Append(nil); err != nil {

@@ -157,16 +157,14 @@ func (s *Session) waitForAnswers(ctx context.Context) (messages.ToSession, super
 	case ev := <-s.inbox.C():
 		return ev, supervise.Exit{}
 	case p := <-s.picks:
-		s.picked(p)
-		return p, supervise.Exit{}
+		return s.picked(p), supervise.Exit{}
 	case l := <-s.logins:
 		s.logins = nil
 		return l, supervise.Exit{}
 	case f := <-founds:
 		return f, supervise.Exit{}
 	case c := <-checks:
-		s.search.checks, s.answerBy = nil, time.Time{}
-		return c, supervise.Exit{}
+		return s.checked(c), supervise.Exit{}
 	case <-s.timer.C:
 		return s.timeReached(), supervise.Exit{}
 	case exit := <-s.kids.Exits():
@@ -220,11 +218,13 @@ func (s *Session) open(ctx context.Context) error {
 //
 //go:noinline
 func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
-	switch news := ev.(type) {
+	switch ev.(type) {
 	case messages.CommandReceived:
-		ev = s.rewritten(news)
+		if s.setup.Rewrite != nil {
+			ev = s.rewritten(ev)
+		}
 	case messages.BackendsFound:
-		s.found(ctx, news)
+		s.found(ctx, ev)
 		s.follow(ctx)
 		return
 	}

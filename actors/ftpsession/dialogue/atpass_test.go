@@ -90,6 +90,15 @@ func TestAtPass(t *testing.T) {
 			>C 331 Password required for ann
 			C: ACCT x
 			>C 530 Please login with USER and PASS`},
+		{"another_password_instead_of_the_account_is_checked", atPass, replayed + `
+			B: 332 account?
+			>C 332 account?
+			C: PASS other
+			drop backend
+			return lease
+			check joe other
+			deny
+			>C 530 Login incorrect.`},
 		{"nothing_is_known_of_the_name", atPass, hello + granted + `
 			picked none
 			>C 530 Login incorrect.` + named331},

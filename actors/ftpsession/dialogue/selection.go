@@ -105,6 +105,18 @@ func (m *Machine) passAlone(c ftp.Command) {
 	m.resume() // that may take its time, and the client may leave
 }
 
+// passAgain takes a PASS for a backend that is there. Where we check passwords, each
+// is checked: it was another than this that led to the backend.
+func (m *Machine) passAgain(c ftp.Command) {
+	if m.cfg.Selection != AtPass {
+		m.pass(c)
+		return
+	}
+	m.leaveBackend()
+	m.phase, m.login.account = alone, false
+	m.passAlone(c)
+}
+
 func (m *Machine) loginChecked(ev messages.LoginChecked) {
 	if !m.login.checking {
 		return

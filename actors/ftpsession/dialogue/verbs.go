@@ -37,7 +37,7 @@ func init() { //nolint:gochecknoinits // as said above
 	data := func(h handler) row { return row{(*Machine).accessDenied, h, h} }
 	rows = map[string]row{
 		ftp.USER: {(*Machine).user, (*Machine).user, (*Machine).relay},
-		ftp.PASS: {(*Machine).passAlone, (*Machine).pass, (*Machine).relay},
+		ftp.PASS: {(*Machine).passAlone, (*Machine).passAgain, (*Machine).relay},
 		ftp.ACCT: {(*Machine).loginFirst, (*Machine).account, (*Machine).relay},
 		ftp.HOST: local((*Machine).host),
 		ftp.FEAT: {(*Machine).ownFeat, (*Machine).feat, (*Machine).feat},

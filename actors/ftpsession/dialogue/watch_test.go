@@ -23,6 +23,7 @@ type watch struct {
 	dialled  uint32
 	tries    int // with the present server
 	tls      tlsWatch
+	late     lateWatch
 	listens  [2]bool
 	data     *channel
 	idle     int // times the machine was woken in vain
@@ -46,8 +47,9 @@ func (w *watch) saw(m *Machine, ev messages.ToSession, did []Action, now time.Ti
 	if err := errors.Join(w.happened(ev), w.tls.happened(w, ev)); err != nil {
 		return err
 	}
+	w.late.happened(ev)
 	for i, a := range did {
-		if err := errors.Join(w.done(a), w.tls.done(w, m, a)); err != nil {
+		if err := errors.Join(w.done(a), w.tls.done(w, m, a), w.late.done(m, a)); err != nil {
 			return fmt.Errorf("%s: %w", shown(a), err)
 		}
 		if _, last := a.(SwitchServer); last && i < len(did)-1 {
