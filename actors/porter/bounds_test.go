@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,6 +105,59 @@ func TestSoManyHashesAtATime(t *testing.T) {
 		}
 		if lookups.most.Load() > 7 || hashes.most.Load() > 2 {
 			t.Errorf("at most %d look-ups and %d hashes at a time", lookups.most.Load(), hashes.most.Load())
+		}
+	})
+}
+
+// lender counts what is borrowed.
+type lender struct{ out, most atomic.Int64 }
+
+func (l *lender) Borrow() { l.most.Store(max(l.most.Load(), l.out.Add(1))) }
+func (l *lender) Return() { l.out.Add(-1) }
+
+func TestProcessorsAreBorrowedForHashes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := people("mod_auth_file.c"), newGate()
+		s.verify = func(ctx context.Context, password string) error {
+			if password == "panic" {
+				panic("canary of the source")
+			}
+			return g.pass(ctx)
+		}
+		var l lender
+		h := start(t, porter.Config{Hashes: 1, Processors: &l, Within: time.Second}, one(book(s)))
+		defer h.stop()
+		var c crowd
+		c.login(h, "192.0.2.0", 5)
+		synctest.Wait()
+		if n := l.out.Load(); n != 5 {
+			t.Errorf("borrowed for %d of 5 who wait for a hash", n)
+		}
+		if n := c.count(turned); n != 5 {
+			t.Errorf("%d of 5 gave up: %+v", n, c.answers)
+		}
+		h.login("ann", "panic")
+		if n := l.out.Load(); n != 0 {
+			t.Errorf("%d were not returned", n)
+		}
+	})
+}
+
+func TestTheUsualNumberOfHashes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := people("mod_auth_file.c"), newGate()
+		s.verify = func(ctx context.Context, _ string) error { return g.pass(ctx) }
+		h := start(t, porter.Config{}, one(book(s)))
+		defer h.stop()
+		var c crowd
+		c.login(h, "192.0.2.0", 30)
+		synctest.Wait()
+		if n, want := g.inside.Load(), int64(max(1, runtime.GOMAXPROCS(0)/2)); n != want {
+			t.Errorf("%d hashes at a time, want %d", n, want)
+		}
+		close(g.open)
+		if n := c.count(granted); n != 30 {
+			t.Errorf("%d of 30 came in", n)
 		}
 	})
 }

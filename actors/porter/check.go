@@ -239,6 +239,9 @@ func (c *check) decoy(source stores.Accounts) (s stores.Credential) {
 
 // verify waits for a slot to compute in, and computes.
 func (c *check) verify(ctx context.Context, s stores.Credential) (right bool, err error) {
+	lender := c.porter.cfg.Processors
+	lender.Borrow()
+	defer lender.Return()
 	select {
 	case c.porter.slots <- struct{}{}:
 		defer func() { <-c.porter.slots }()
