@@ -65,8 +65,8 @@ type Files struct {
 
 var _ stores.Accounts = (*Files)(nil)
 
-// Open reads the files. It fails if one is missing, is open to others, is too
-// large, or holds no single line of sense.
+// Open reads the files. It fails if one is missing, open to others, or too
+// large.
 func Open(cfg Config) (*Files, error) {
 	cfg = cfg.withDefaults()
 	f := &Files{cfg: cfg, name: "mod_auth_file.c", seed: maphash.MakeSeed()}

@@ -254,10 +254,9 @@ func TestRightsOfOthers(t *testing.T) {
 
 func TestFilesThatCannotBeOpened(t *testing.T) {
 	r := newRoom(t)
-	r.write("nonsense", "one", "two:three")
 	r.write("large", strings.Repeat("a", 2000))
 	for name, want := range map[string]string{
-		"missing": "no such file", ".": "not a regular file", "nonsense": "none of its lines", "large": "larger than 1000 bytes",
+		"missing": "no such file", ".": "not a regular file", "large": "larger than 1000 bytes",
 	} {
 		cfg := r.config(accounts.File{Path: name})
 		cfg.MaxBytes = 1000
@@ -266,9 +265,19 @@ func TestFilesThatCannotBeOpened(t *testing.T) {
 		}
 	}
 	r.write("none")
-	if _, err := accounts.Open(r.config(accounts.File{Path: "none"})); err != nil {
-		t.Errorf("a file without accounts is one: %v", err)
+	r.write("nonsense", "one", "two:three")
+	for _, name := range []string{"none", "nonsense"} {
+		f := r.open(r.config(accounts.File{Path: name}))
+		if _, ok := look(t, f, "one"); ok {
+			t.Errorf("%s has an account", name)
+		}
+		r.write(name, "ann:"+md5Hash+":1:1::/:/bin/sh")
+		r.later()
+		if _, ok := look(t, f, "ann"); !ok {
+			t.Errorf("%s has no account after it was filled", name)
+		}
 	}
+	r.wantLog("none of its lines", "in order again")
 }
 
 func TestSyntaxCheckNamesLines(t *testing.T) {
@@ -276,8 +285,16 @@ func TestSyntaxCheckNamesLines(t *testing.T) {
 	r.write("passwd", "ann:"+md5Hash+":1:1::/:/bin/sh", "x:"+shaHash, "y:z")
 	cfg := r.config(accounts.File{Path: "passwd"})
 	cfg.SyntaxCheck = true
-	r.open(cfg)
+	f := r.open(cfg)
 	r.wantLog(`"line":2`, `"line":3`)
+	r.write("passwd", "x:y")
+	for range 5 {
+		r.later()
+		look(t, f, "ann")
+	}
+	if n := strings.Count(r.log.String(), `"line":1,`); n != 1 {
+		t.Errorf("a line that is wrong is named %d times:\n%s", n, r.log.String())
+	}
 }
 
 func TestChangesCount(t *testing.T) {

@@ -42,15 +42,24 @@ type watched[T any] struct {
 	looking sync.Mutex // held by the one who looks
 	seen    fs.FileInfo
 	read    time.Time // when seen was read
+	text    string    // what seen holds
+	fault   error     // what is wrong with that
 	said    string    // the complaint that was logged last
 }
 
-// open reads a file for the first time; what is wrong then is an error.
+// open reads a file for the first time; what is wrong then is an error. A file
+// without a line of sense is one without accounts, then.
 func open[T any](w watch, parse func(string) (T, error)) (*watched[T], error) {
 	f := &watched[T]{watch: w, parse: parse}
 	f.looking.Lock()
 	defer f.looking.Unlock()
-	return f, f.look()
+	err := f.look()
+	if errors.Is(err, errNonsense) {
+		f.complain(err)
+		f.content.Store(new(T))
+		return f, nil
+	}
+	return f, err
 }
 
 // get returns what the file said when it was last in order. nil: never yet.
@@ -84,20 +93,31 @@ func (w *watched[T]) look() error {
 		return err
 	}
 	if w.seen != nil && same(w.seen, info) && w.read.Sub(info.ModTime()).Abs() > newborn {
-		return nil
+		return w.fault
 	}
 	content, err := io.ReadAll(io.LimitReader(f, w.most+1))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", w.path, err)
 	}
-	if int64(len(content)) > w.most {
+	first := w.seen == nil
+	w.seen, w.read = info, now
+	if first || w.text != string(content) {
+		w.text = string(content)
+		w.fault = w.take()
+	}
+	return w.fault
+}
+
+// take lets what the file holds count, if it is in order.
+func (w *watched[T]) take() error {
+	if int64(len(w.text)) > w.most {
+		w.text = ""
 		return fmt.Errorf("read %s: it is larger than %d bytes, the most that is read", w.path, w.most)
 	}
-	parsed, err := w.parse(string(content))
+	parsed, err := w.parse(w.text)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", w.path, err)
 	}
-	w.seen, w.read = info, now
 	w.content.Store(&parsed)
 	return nil
 }
