@@ -94,6 +94,37 @@ func TestLate_no_backend_at_all(t *testing.T) {
 	}
 }
 
+// Names that nobody has are guesses, and guesses are counted. A database that is
+// down is nobody's guess.
+func TestLate_guessed_names_end_the_session(t *testing.T) {
+	for name, c := range map[string]struct {
+		found messages.BackendsFound
+		ends  bool
+	}{
+		"nobody_has_them":    {messages.BackendsFound{}, true},
+		"nobody_can_tell":    {messages.BackendsFound{Err: io.ErrUnexpectedEOF}, false},
+		"the_backend_is_off": {messages.BackendsFound{Backends: []messages.Backend{backendAt(dead(t))}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := lateRig(t, dialogue.AtUser)
+			r.setup.Dialogue.MaxLoginAttempts = 2
+			r.lookUp(func(_ int, m messages.LookUpBackends) { m.Reply <- c.found })
+			r.start()
+			r.hear("220 ")
+			r.say("USER ann", "530 ")
+			r.say("USER joe", "530 ")
+			if c.ends {
+				if rest, err := r.hearEnd(); rest != "" || err != nil {
+					t.Errorf("the client heard %q, %v, want the end", rest, err)
+				}
+				return
+			}
+			r.say("USER eve", "530 ")
+			r.quit()
+		})
+	}
+}
+
 // Two servers of one address may choose their backends at different moments, and
 // the client finds its way by HOST and by SNI.
 func TestLate_neighbours(t *testing.T) {

@@ -58,6 +58,9 @@ func (s *Session) picked(p messages.BackendPicked) messages.ToSession {
 		s.releaseLease() // one that is still owed
 		s.back.lease = p.Lease
 	}
+	if p.Err != nil && s.search != nil && s.search.none {
+		p.Err = fmt.Errorf("%w: %w", dialogue.ErrUnlisted, p.Err)
+	}
 	return p
 }
 

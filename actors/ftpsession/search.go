@@ -23,6 +23,7 @@ type search struct {
 	founds chan messages.BackendsFound // nil: nothing is being looked up
 	wanted dialogue.PickBackend        // what the look-up is for
 	list   []messages.Backend          // what it gave
+	none   bool                        // it gave nothing
 }
 
 var (
@@ -106,7 +107,7 @@ func (s *Session) found(ctx context.Context, news messages.ToSession) {
 		s.queue = append(s.queue, messages.BackendPicked{Err: fmt.Errorf("looking up the backends of a user: %w", f.Err)})
 		return
 	}
-	if len(f.Backends) > 0 { // else the pool's own count
+	if s.search.none = len(f.Backends) == 0; !s.search.none { // else the pool's own count
 		s.search.list = f.Backends
 	}
 	s.askPolicy(ctx, s.search.wanted)

@@ -23,7 +23,9 @@ func (wd *world) possible() []event {
 	can := wd.owing()
 	w := wd.w
 	if w.picking {
-		can = append(can, func() error { return wd.step(messages.BackendPicked{Err: errors.New("none is up")}) })
+		can = append(can, func() error {
+			return wd.step(messages.BackendPicked{Err: []error{errors.New("none is up"), ErrUnlisted}[wd.choose(2)]})
+		})
 	}
 	if wd.linking {
 		can = append(can, wd.unreachable)

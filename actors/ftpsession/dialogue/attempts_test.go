@@ -52,9 +52,9 @@ func TestMaxLoginAttempts(t *testing.T) {
 			>C 530 Login incorrect.
 			end: MaxLoginAttempts reached`},
 		{"and_names_that_lead_nowhere", at(atUser), hello + userJoe + `
-			picked none
+			picked nobody
 			>C 530 Login incorrect.` + userJoe + `
-			picked none
+			picked nobody
 			>C 530 Login incorrect.
 			end: MaxLoginAttempts reached`},
 		{"not_backends_that_cannot_be_reached", func(c *Config) { atUser(c); c.MaxLoginAttempts, c.RetryCount = 1, 1 }, hello + userJoe + `
@@ -64,6 +64,14 @@ func TestMaxLoginAttempts(t *testing.T) {
 			drop backend
 			report failed
 			>C 530 Login incorrect.` + userJoe},
+		{"nor_those_that_may_not_be_picked", func(c *Config) { atUser(c); c.MaxLoginAttempts = 1 }, hello + userJoe + `
+			picked none
+			>C 530 Login incorrect.` + userJoe},
+		{"nor_a_check_that_could_not_be_made", func(c *Config) { atPass(c); c.MaxLoginAttempts = 1 }, hello + named331 + `
+			C: PASS s3cret
+			check joe s3cret
+			fail
+			>C 530 Login incorrect.` + named331},
 		{"nor_commands_out_of_order", func(c *Config) { c.MaxLoginAttempts = 1 }, greeted + `
 			C: PASS x
 			>B PASS x
@@ -75,15 +83,15 @@ func TestMaxLoginAttempts(t *testing.T) {
 			B: 530 no
 			>C 530 no`},
 		{"none_is_no_limit", func(c *Config) { atUser(c) }, hello + strings.Repeat(userJoe+`
-			picked none
+			picked nobody
 			>C 530 Login incorrect.`, 50)},
 		{"other_servers_count_with_it", func(c *Config) { named(c); atUser(c); c.MaxLoginAttempts = 2 }, hello + userJoe + `
-			picked none
+			picked nobody
 			>C 530 Login incorrect.
 			C: HOST other.example
 			switch to other.example
 			switched` + hello + userJoe + `
-			picked none
+			picked nobody
 			>C 530 Login incorrect.
 			end: MaxLoginAttempts reached`},
 	})

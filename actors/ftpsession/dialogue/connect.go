@@ -57,7 +57,7 @@ func (m *Machine) picked(ev messages.BackendPicked) {
 	}
 	if ev.Err != nil {
 		m.note(Error, "error selecting backend server", ev.Err)
-		m.withoutBackend("no backend to choose")
+		m.withoutBackend("no backend to choose", ev.Err)
 		return
 	}
 	b := &m.back
@@ -78,9 +78,9 @@ func (m *Machine) picked(ev messages.BackendPicked) {
 
 // withoutBackend ends a session that no backend serves, unless the client may try
 // as somebody else. One that was not greeted yet hears nothing.
-func (m *Machine) withoutBackend(reason string) {
+func (m *Machine) withoutBackend(reason string, err error) {
 	if m.cfg.Selection != AtConnect {
-		m.unreached()
+		m.unreached(err)
 		return
 	}
 	if m.greeted {
@@ -174,7 +174,7 @@ func (m *Machine) attemptFailed(err error) {
 		Text: fmt.Sprintf("error connecting to backend '%s', attempt %d of %d", b.backend.URL, b.attempt-b.earlier, m.cfg.RetryCount)})
 	if int(b.attempt-b.earlier) >= m.cfg.RetryCount {
 		m.note(Error, fmt.Sprintf("ProxyRetryCount %d reached with no successful connection, failing", m.cfg.RetryCount), nil)
-		m.withoutBackend("no backend could be reached")
+		m.withoutBackend("no backend could be reached", err)
 		return
 	}
 	b.tried = append(b.tried, b.backend.URL.Key())

@@ -104,9 +104,7 @@ func (m *Machine) loginReply(r ftp.Reply) {
 		m.do(Note{Level: Info, Text: "backend refused the login", Reply: r})
 		m.deny(shown)
 	case r.Negative() && m.cfg.Selection == AtPass: // it takes no USER and PASS of ours
-		m.leaveBackend()
-		m.phase, m.login = alone, login{}
-		m.answer(shown)
+		m.turnAway(shown)
 	default:
 		m.answer(shown)
 	}

@@ -22,10 +22,10 @@ import (
 //	C: PASV                      a line of the client     C lost / C killed
 //	C secured [name]             the end of a handshake   C insecure / C cleared
 //	B: 227 …                     a reply of the backend   B lost / B reset
-//	B connected / B unreachable  of the current attempt   picked b1 / picked none
+//	B connected / B unreachable  of the current attempt   picked b1 / picked none, nobody
 //	B secured                    a handshake's good end   switched / switched nowhere, to itself
 //	listening front 4000         (or back; or failed)     admit / refuse Full
-//	grant [staff] / deny         the answer to check
+//	grant [staff] / deny / fail  the answer to check
 //	data ended [100ms]           the source's proper end  wait 3s, drain
 //	data finished [front copy Broken pipe]                with side, stage, reason
 //
@@ -104,7 +104,7 @@ func (s *script) compare(at string, want []string) {
 
 func happens(line string) bool {
 	for _, p := range []string{"C:", "C lost", "C killed", "C secured", "C insecure", "C cleared", "switched",
-		"B:", "B lost", "B reset", "B connected", "B secured", "B unreachable", "picked", "listening", "admit", "refuse", "grant", "deny", "data ", "wait ", "drain"} {
+		"B:", "B lost", "B reset", "B connected", "B secured", "B unreachable", "picked", "listening", "admit", "refuse", "grant", "deny", "fail", "data ", "wait ", "drain"} {
 		if strings.HasPrefix(line, p) {
 			return true
 		}
@@ -146,6 +146,8 @@ func (s *script) event(line string) {
 		s.step(messages.LoginChecked{Granted: true, User: "real", Group: rest, Groups: []string{rest}})
 	case "deny":
 		s.step(messages.LoginChecked{Reason: "Incorrect password"})
+	case "fail":
+		s.step(messages.LoginChecked{Err: errors.New("the database is gone")})
 	case "data":
 		s.data(rest)
 	case "drain":
@@ -239,6 +241,9 @@ func lossOf(how string) error {
 
 func pickOf(t *testing.T, name string) messages.BackendPicked {
 	t.Helper()
+	if name == "nobody" {
+		return messages.BackendPicked{Err: fmt.Errorf("%w: the pool is empty", ErrUnlisted)}
+	}
 	if name == "none" {
 		return messages.BackendPicked{Err: errors.New("no backend is up")}
 	}

@@ -1,6 +1,7 @@
 package dialogue
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -125,14 +126,14 @@ func (m *Machine) loginChecked(ev messages.LoginChecked) {
 	switch {
 	case ev.Err != nil:
 		m.note(Error, "error checking the login of USER "+m.login.user, ev.Err)
+		m.turnAway(m.denial())
 	case !ev.Granted:
 		m.note(Info, "USER "+m.login.user+" (Login failed): "+ev.Reason, nil)
+		m.deny(m.denial())
 	default:
 		m.login.group = ev.Group
 		m.reach()
-		return
 	}
-	m.deny(m.denial())
 }
 
 // denial is what a client hears whom we do not let in.
@@ -152,21 +153,26 @@ func printable(s string) string {
 	}, s)
 }
 
-// deny answers a login that was refused, by us or by the backend. The backend of a
-// login that we checked is left with it.
+// deny answers a login that was refused, by us or by the backend.
 func (m *Machine) deny(r ftp.Reply) {
-	if m.cfg.Selection == AtPass {
-		m.leaveBackend()
-		m.phase = alone
-	}
-	if m.phase == alone {
-		m.login = login{}
-	}
 	m.refused++
 	if limit := m.cfg.MaxLoginAttempts; limit > 0 && m.refused >= limit {
 		m.note(Warn, fmt.Sprintf("Maximum login attempts (%d) exceeded", limit), nil)
 		m.farewell(r, "MaxLoginAttempts reached")
 		return
+	}
+	m.turnAway(r)
+}
+
+// turnAway answers a login that came to nothing. The backend of one that we checked
+// is left with it.
+func (m *Machine) turnAway(r ftp.Reply) {
+	if m.phase == connecting || m.cfg.Selection == AtPass {
+		m.leaveBackend()
+		m.phase = alone
+	}
+	if m.phase == alone {
+		m.login = login{}
 	}
 	m.answer(r)
 }
@@ -202,19 +208,20 @@ func (m *Machine) commit() {
 	m.back.tried, m.back.bound = nil, true
 }
 
-// unreached tells the client of a login that led to no backend.
-func (m *Machine) unreached() {
-	none := m.back.attempt == m.back.earlier // none was known, or none may be picked
-	r := m.denial()
-	if m.asked.Verb == ftp.PASS && !none {
-		r = ftp.OperationNotPermitted(ftp.PASS)
+// ErrUnlisted is the reason for a pick without an answer that is the client's own:
+// there are no backends for its name. Whoever picks wraps it.
+var ErrUnlisted = errors.New("the user has no list of backends")
+
+// unreached tells the client of a login that led to no backend, because of err if
+// that is not nil.
+func (m *Machine) unreached(err error) {
+	tried := m.back.attempt > m.back.earlier
+	switch {
+	case errors.Is(err, ErrUnlisted) && !tried:
+		m.deny(m.denial())
+	case m.asked.Verb == ftp.PASS && tried:
+		m.turnAway(ftp.OperationNotPermitted(ftp.PASS))
+	default:
+		m.turnAway(m.denial())
 	}
-	m.phase = alone
-	m.leaveBackend()
-	if none {
-		m.deny(r)
-		return
-	}
-	m.login = login{}
-	m.answer(r)
 }
