@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -88,7 +89,9 @@ func (a *Actor) observe(m messages.BackendObserved) {
 	a.step(b, standing.Failed{Times: times, Why: clip(m.Err.Error())})
 }
 
+// clip makes a reason one line of bounded length.
 func clip(s string) string {
+	s = strings.ReplaceAll(s, "\n", "; ")
 	if len(s) > maxWhy {
 		return s[:maxWhy] + "…"
 	}

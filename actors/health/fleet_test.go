@@ -45,9 +45,18 @@ func TestGatewaysShareWhatTheyFind(t *testing.T) {
 		defer late.stop()
 		one.meet("c", "xx")
 		time.Sleep(soon)
-		late.watch("abc", none) // it heard of it before it knew the pool
-		late.want("c", "down/-1")
+		one.mode("c", messages.Drain)
+		one.meet("g", "xx") // on nobody's list
+		time.Sleep(soon)
+		two.want("g", "down/-1")
+		late.watch("abc", none) // it heard of them before it knew the pool
+		late.want("c", "draining/-1")
 		late.want("a", "up/-1")
+		late.want("g", "down/-1")
+		late.mode("c", messages.Serve)
+		late.want("c", "down/-1")
+		time.Sleep(soon)
+		one.want("c", "down/-1")
 	})
 }
 

@@ -142,36 +142,52 @@ func (a *Actor) recall(f found) {
 		known[at] = k
 	}
 	for at, r := range known {
-		a.take(at, r, first, now)
+		switch b := a.backends[at]; {
+		case b != nil && first:
+			a.remember(b, r)
+			a.plan(b)
+		case b == nil && r.worthless(now, a.cfg.Forget):
+			a.out.remove(at.recordKey())
+			a.out.remove(at.modeKey())
+		default:
+			a.take(at, r)
+		}
 	}
 }
 
-// take has one backend's records count.
-func (a *Actor) take(at place, r remembered, first bool, now time.Time) {
-	b := a.backends[at]
-	switch p := a.poolOf(at.pool); {
-	case b != nil && first:
-		a.remember(b, r)
-		a.plan(b)
-	case b != nil:
+// take has what somebody knows of a backend count; one of its records may be
+// missing. Who is on no list is watched if there is something about it.
+func (a *Actor) take(at place, r remembered) {
+	if b := a.backends[at]; b != nil {
 		b.stored, b.modeStored = b.stored || r.stored, b.modeStored || r.modeStored
 		a.merge(b, r.verdict, r.mode)
-	case r.worthless(now, a.cfg.Forget):
-		a.out.remove(at.recordKey())
-		a.out.remove(at.modeKey())
-	case p != nil:
-		a.bear(at, r)
+		return
+	}
+	r = r.over(a.memory[at])
+	if _, there := a.memory[at]; !there && len(a.memory) >= maxMemory {
+		return
+	}
+	a.memory[at] = r
+	if p := a.poolOf(at.pool); p != nil && !r.plain() {
 		a.admit(p, at)
-	default:
-		a.bear(at, r)
 	}
 }
 
-// bear keeps in mind what concerns no pool there is, within bounds.
-func (a *Actor) bear(at place, r remembered) {
-	if _, there := a.memory[at]; there || len(a.memory) < maxMemory {
-		a.memory[at] = r
+// over adds what is known already to what is newly heard.
+func (r remembered) over(old remembered) remembered {
+	if old.verdict.Since.After(r.verdict.Since) {
+		r.verdict = old.verdict
 	}
+	if old.mode.Since.After(r.mode.Since) {
+		r.mode = old.mode
+	}
+	r.stored, r.modeStored = r.stored || old.stored, r.modeStored || old.modeStored
+	return r
+}
+
+// plain reports a backend that is up and of which nobody wants anything.
+func (r remembered) plain() bool {
+	return r.verdict.State == messages.Up && r.mode.Mode == messages.Serve
 }
 
 // maxMemory bounds what is kept in mind of backends of no pool.
@@ -212,6 +228,6 @@ func (a *Actor) hear(n stores.News) {
 		} else {
 			r.verdict, r.stored = verdictOf(h), true
 		}
-		a.take(at, r, false, a.cfg.Now())
+		a.take(at, r)
 	}
 }

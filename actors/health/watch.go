@@ -130,8 +130,8 @@ func (a *Actor) list(p *pool, backends []messages.Backend) {
 			a.strike(b)
 		}
 	}
-	for at := range a.memory {
-		if at.pool == p.id && a.backends[at] == nil {
+	for at, r := range a.memory {
+		if at.pool == p.id && a.backends[at] == nil && !r.plain() {
 			a.admit(p, at)
 		}
 	}

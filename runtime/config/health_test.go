@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -138,7 +137,6 @@ func TestDNSServers(t *testing.T) {
 	if got := mustLoad(t, "").Process.DNSServers; got != nil {
 		t.Errorf("without the directive: %v", got)
 	}
-	var _ []netip.AddrPort = c.Process.DNSServers
 }
 
 func TestHealthRowsExplainThemselves(t *testing.T) {

@@ -91,7 +91,7 @@ func checkLaws(t *rapid.T, before, s standing.Standing, r standing.Rules, now ti
 	case s.Verdict().Since.After(now):
 		t.Fatal("its state begins in the future")
 	}
-	if state != before.State() && (s.Reason() == "" && s.Mode().Since.Equal(before.Mode().Since)) && s.Verdict().Since == now {
+	if state != before.State() && (s.Reason() == "" && s.Mode().Since.Equal(before.Mode().Since)) && s.Verdict().Since.Equal(now) {
 		t.Fatalf("%v became %v without a reason", before.State(), state)
 	}
 	if again := s.Step(standing.Elapsed{}, r, now); again != s {
