@@ -127,7 +127,7 @@ func (p *passwords) remember(h *accounts.Hash) {
 }
 
 // neverSeen stands for hashes of a database that was not asked yet.
-var neverSeen = "$6$sluicesluicesluic$" + strings.Repeat(".", 86)
+var neverSeen = "$6$sluicesluiceslui$" + strings.Repeat(".", 86)
 
 // decoy is like one of the hashes that were seen, always the same one for a
 // name while no other kind shows up.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"syscall"
 	"time"
@@ -55,13 +56,25 @@ func (q question) ask(ctx context.Context, v Values) (rows []row, more bool, err
 		if err == nil {
 			return rows, more, nil
 		}
-		if ctx.Err() != nil {
-			err = context.Cause(ctx) // a driver may have its own words for it
+		if expired(ctx, err) {
+			err = context.Cause(ctx) // drivers have their own words for it
 		}
 		if attempt >= p.idle || !q.statement.reads || ctx.Err() != nil || !lost(err) {
 			return nil, false, fmt.Errorf("ask %s by %s: %w", p.connection, q.name, err)
 		}
 	}
+}
+
+// expired tells whether a question failed because its time was up. A socket's
+// own deadline, which drivers take from ctx, may fire a moment before ctx ends.
+func expired(ctx context.Context, err error) bool {
+	var slow net.Error
+	if errors.As(err, &slow) && slow.Timeout() {
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 50*time.Millisecond {
+			<-ctx.Done()
+		}
+	}
+	return ctx.Err() != nil
 }
 
 // fits refuses values that PostgreSQL would answer with an error: its text

@@ -54,7 +54,7 @@ func postgresRig(t *testing.T) *rig {
 func mariaRig(t *testing.T) *rig {
 	t.Helper()
 	server := peers.StartMariaDB(t, peers.DatabaseOptions{})
-	return networkRig(t, &rig{dialect: MySQL, server: server, text: "VARCHAR(4096) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin", slow: "SLEEP(10)"})
+	return networkRig(t, &rig{dialect: MySQL, server: server, text: "TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin", slow: "SLEEP(10)"})
 }
 
 func networkRig(t *testing.T, r *rig) *rig {
