@@ -206,8 +206,8 @@ func TestASourceThatPanics(t *testing.T) {
 			s.lookup = func(context.Context, stores.AccountQuery) error { panic("canary of the source") }
 		}},
 		{"when_it_verifies", func(s *source) { s.verify = func(context.Context, string) error { panic("canary of the source") } }},
-		{"because_it_is_not_there", func(s *source) {
-			s.lookup = func(context.Context, stores.AccountQuery) error { var p *int; return errors.New(fmt.Sprint(*p)) }
+		{"beyond_what_it_has", func(s *source) {
+			s.lookup = func(_ context.Context, q stores.AccountQuery) error { return []error{}[len(q.Name)] }
 		}},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -224,6 +224,7 @@ func TestASourceThatPanics(t *testing.T) {
 				if a := h.check(messages.CheckLogin{Book: "both", User: "ann", Password: "right"}); !a.Granted {
 					t.Errorf("the next source was not asked: %+v", a)
 				}
+				synctest.Wait()
 				if d := h.describe(); d.Running != 0 {
 					t.Errorf("%+v", d)
 				}

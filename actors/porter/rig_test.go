@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/netip"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -219,5 +218,3 @@ func limits() config.Access {
 	}
 	return config.Access{Limits: []config.LimitSection{{Commands: []string{"LOGIN"}, DenyUser: deny("limited"), DenyGroup: deny("out")}}}
 }
-
-func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }

@@ -17,7 +17,7 @@ func OpenSystem(s System) (*Files, error) {
 	orElse(&s.Shadow, "/etc/shadow")
 	orElse(&s.Group, "/etc/group")
 	s.Users, s.Groups = []File{{Path: s.Passwd}}, []File{{Path: s.Group}}
-	cfg := s.Config.withDefaults()
+	cfg := s.withDefaults()
 	f := &Files{cfg: cfg, name: "mod_auth_unix.c", seed: maphash.MakeSeed()}
 	users, err := open(f.watch(s.Passwd, false), func(content string) (userTable, error) {
 		return readUsers(content, cfg.Users[0], cfg)
