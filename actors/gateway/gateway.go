@@ -2,10 +2,11 @@
 // opens what needs opening in the order that privileges dictate, assembles the
 // actors, and takes them down again in the reverse order.
 //
-//	log queue               first up, last down: everybody logs
-//	vault, policy, journal  services of the sessions
-//	reception               supervises the sessions, drains them
-//	doors                   the listeners: last up, first down
+//	log queue                          first up, last down: everybody logs
+//	vault, journal                     services of the sessions
+//	policy, health, discovery, porter  those that find each client its backend
+//	reception                          supervises the sessions, drains them
+//	doors                              the listeners: last up, first down
 package gateway
 
 import (
@@ -22,7 +23,6 @@ import (
 	"github.com/sluice-gateway/sluice/actors/data"
 	"github.com/sluice-gateway/sluice/actors/ftpsession"
 	"github.com/sluice-gateway/sluice/actors/journal"
-	"github.com/sluice-gateway/sluice/actors/policy"
 	"github.com/sluice-gateway/sluice/actors/reception"
 	"github.com/sluice-gateway/sluice/actors/vault"
 	"github.com/sluice-gateway/sluice/messages"
@@ -65,12 +65,12 @@ type Gateway struct {
 	transferLogs []*logfile.File       // opened, not yet with the journal
 
 	services  *ftpsession.Services
+	choice    *choice
 	vault     *vault.Vault
-	policy    *policy.Actor
 	journal   *journal.Journal
 	reception *reception.Reception
 	doors     *doors
-	store     stores.Store
+	store     stores.Store // of this gateway alone
 	pid       *service.PIDFile
 
 	announced bool // Options.Ready was called; owned by the clerk
@@ -122,8 +122,9 @@ func (g *Gateway) openHouse(ctx context.Context) error {
 	}
 	g.services = &ftpsession.Services{Pipes: data.NewPipes(), Buffers: new(readiness.Buffers)}
 	g.services.Pipes.Processors = g.opts.Processors
-	// Before the layout, whose parts save in it; its store is opened later.
+	// Before the layout, whose parts save in it or ask it; the stores are opened later.
 	g.vault = vault.New(vault.Config{Store: func() stores.Store { return g.store }, Log: g.log})
+	g.choice = newChoice(g.cfg.Process, g.log)
 	if g.layout, err = g.lay(ctx, g.cfg); err != nil {
 		return err
 	}
@@ -147,18 +148,24 @@ func (g *Gateway) openHouse(ctx context.Context) error {
 	if g.store, err = badger.Open(dir.Store, g.log); err != nil {
 		return fmt.Errorf("opening the state in %s: %w", dir.Path, err)
 	}
+	balance, err := balanceStore(g.cfg, g.store, g.log)
+	if err != nil {
+		return err
+	}
+	g.choice.use(balance)
 	g.staff()
 	return nil
 }
 
-// staff makes the actors.
+// staff makes the other actors.
 func (g *Gateway) staff() {
-	g.policy = policy.New(policy.Config{Store: g.store, Log: g.log})
 	g.journal = journal.New(journal.Config{
 		Files: g.transferLogs,
 		Open:  g.logs.openTransferLog,
 	}, g.log)
-	g.services.Policy = g.policy.Mailbox()
+	g.services.Policy = g.choice.policy.Mailbox()
+	g.services.Discovery = g.choice.discovery.Mailbox()
+	g.services.Porter = g.choice.porter.Mailbox()
 	g.services.Journal = g.journal.Mailbox()
 	g.reception = reception.New(reception.Config{Log: g.log, Drain: g.opts.Drain}, g.layout.plan)
 	g.services.Reception = g.reception.Mailbox()
@@ -171,7 +178,7 @@ func (g *Gateway) Run(ctx context.Context, reload <-chan os.Signal) error {
 	tree := supervise.NewTree("gateway", supervise.Options{Observe: g.observe})
 	tree.Add(supervise.Child{Actor: g.logs.queue})
 	tree.Add(supervise.Child{Actor: g.vault, Retire: g.vault.Mailbox().Retire})
-	tree.Add(supervise.Child{Actor: g.policy, Retire: g.policy.Mailbox().Retire})
+	g.choice.plant(tree)
 	tree.Add(supervise.Child{Actor: g.journal, Retire: g.journal.Mailbox().Retire})
 	tree.Add(supervise.Child{Actor: g.reception, Retire: g.reception.Mailbox().Retire, Grace: g.drainTime() + 10*time.Second})
 	tree.Add(supervise.Child{Actor: g.doors})
@@ -253,6 +260,9 @@ func (g *Gateway) Close() {
 		}
 	}
 	g.transferLogs = nil
+	if err := errors.Join(g.layout.close(), g.choice.close(g.store)); err != nil {
+		g.log.Error().Err(err).Msg("closing what backends and accounts come from")
+	}
 	if g.store != nil {
 		if err := g.store.Close(); err != nil {
 			g.log.Error().Err(err).Msg("closing the state")

@@ -11,14 +11,13 @@ import (
 	"strings"
 
 	"github.com/sluice-gateway/sluice/actors/reception"
-	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/config"
 )
 
 // layout is a configuration turned into what the actors need.
 type layout struct {
 	addresses []address
-	pools     []messages.Pool
+	offers    []offer
 	plan      reception.Plan
 }
 
@@ -38,9 +37,9 @@ func (g *Gateway) lay(ctx context.Context, cfg *config.Config) (*layout, error) 
 		}
 		s, err := g.site(ctx, cfg, server)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, l.close())
 		}
-		l.pools = append(l.pools, s.pools...)
+		l.offers = append(l.offers, s.offers...)
 		sites = append(sites, s)
 	}
 	if len(sites) == 0 {
@@ -68,6 +67,18 @@ func (g *Gateway) lay(ctx context.Context, cfg *config.Config) (*layout, error) 
 		},
 	}
 	return l, nil
+}
+
+// close ends what the layout's offers hold open.
+func (l *layout) close() error {
+	if l == nil {
+		return nil
+	}
+	var all error
+	for i := range l.offers {
+		all = errors.Join(all, l.offers[i].close())
+	}
+	return all
 }
 
 // addSockets notes where a server listens: at each of its addresses with

@@ -74,6 +74,7 @@ func TestPolicy_restarts_with_its_pools_and_leases(t *testing.T) {
 	r.start()
 	store := &fragile{Store: r.g.store}
 	r.g.store = store
+	r.g.choice.use(store)
 	r.g.staff()
 	r.run()
 	running := dial(t, "127.0.0.1", "127.0.0.1", port)
@@ -102,7 +103,7 @@ func TestPolicy_restarts_with_its_pools_and_leases(t *testing.T) {
 
 func live(t *testing.T, g *Gateway) (n int) {
 	t.Helper()
-	pools, err := mailbox.Ask(context.Background(), g.policy.Mailbox(), patience, func(reply chan<- []messages.PoolDescribed) messages.ToPolicy {
+	pools, err := mailbox.Ask(context.Background(), g.choice.policy.Mailbox(), patience, func(reply chan<- []messages.PoolDescribed) messages.ToPolicy {
 		return messages.DescribePools{Reply: reply}
 	})
 	if err != nil {

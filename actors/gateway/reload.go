@@ -55,7 +55,7 @@ func (g *Gateway) reload(ctx context.Context) {
 }
 
 // adopt makes a freshly read configuration the one in force.
-func (g *Gateway) adopt(ctx context.Context) error {
+func (g *Gateway) adopt(ctx context.Context) (err error) {
 	cfg, err := g.load()
 	if err != nil {
 		return err
@@ -64,6 +64,11 @@ func (g *Gateway) adopt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, next.close())
+		}
+	}()
 	open := map[string]bool{}
 	for _, name := range g.layout.names() {
 		open[name] = true
@@ -80,6 +85,9 @@ func (g *Gateway) adopt(ctx context.Context) error {
 		return err
 	}
 	g.sayWhatStays(cfg.Process)
+	if err := g.choice.retire(g.layout); err != nil {
+		g.log.Warn().Err(err).Msg("closing the databases of the configuration before the last")
+	}
 	g.cfg, g.layout = cfg, next
 	return nil
 }
@@ -103,6 +111,8 @@ func (g *Gateway) sayWhatStays(next config.Process) {
 		{"PidFile", next.PidFile != now.PidFile},
 		{"SystemLog", next.SystemLog != now.SystemLog},
 		{"ProxyTables", next.ProxyTables != now.ProxyTables},
+		{"ProxyDatastore", next.Datastore != now.Datastore || next.DatastorePrefix != now.DatastorePrefix},
+		{"ProxyDNSServer", !slices.Equal(next.DNSServers, now.DNSServers)},
 	} {
 		if d.changed {
 			g.log.Warn().Str("directive", d.name).Msgf("%s was changed, which takes effect at the next start", d.name)
@@ -116,16 +126,15 @@ const installTimeout = 10 * time.Second
 // pool missing, listeners last. After an error the fresh sockets are the
 // caller's still.
 func (g *Gateway) install(ctx context.Context, l *layout, fresh []messages.OpenSocket) error {
-	err := g.policy.Mailbox().Tell(messages.ConfigurePools{Pools: l.pools}, installTimeout)
-	if err != nil {
-		return fmt.Errorf("telling policy the pools: %w", err)
+	if err := g.choice.install(l); err != nil {
+		return err
 	}
 	g.reception.Adopt(l.plan)
 	sockets := slices.Clone(fresh)
 	for _, name := range l.names() {
 		sockets = append(sockets, messages.OpenSocket{Name: name}) // those that are open stay
 	}
-	_, err = mailbox.Ask(ctx, g.doors.inbox, installTimeout, func(done chan<- struct{}) messages.ToDoors {
+	_, err := mailbox.Ask(ctx, g.doors.inbox, installTimeout, func(done chan<- struct{}) messages.ToDoors {
 		return messages.HangDoors{Sockets: sockets, Done: done}
 	})
 	if err != nil {

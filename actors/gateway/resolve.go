@@ -6,9 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"time"
-
-	"github.com/sluice-gateway/sluice/messages"
-	"github.com/sluice-gateway/sluice/protocols/backendurl"
 )
 
 // resolveTimeout bounds one name's look-up at (re)load.
@@ -53,20 +50,4 @@ func deviceAddresses(name string) []netip.Addr {
 		}
 	}
 	return addrs
-}
-
-// backendOf resolves one URL.
-func backendOf(ctx context.Context, u backendurl.URL) (messages.Backend, error) {
-	b := messages.Backend{URL: u}
-	if u.Discovery != backendurl.DiscoverNone {
-		return b, fmt.Errorf("error parsing '%s': discovery by SRV or TXT records has no effect in this version", u)
-	}
-	addrs, err := addressesOf(ctx, u.Host, false)
-	if err != nil {
-		return b, fmt.Errorf("error parsing '%s': %w", u, err)
-	}
-	for _, a := range addrs {
-		b.Endpoints = append(b.Endpoints, netip.AddrPortFrom(a, u.Port))
-	}
-	return b, nil
 }

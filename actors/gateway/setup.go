@@ -10,36 +10,29 @@ import (
 	"github.com/sluice-gateway/sluice/actors/data"
 	"github.com/sluice-gateway/sluice/actors/ftpsession"
 	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
-	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/config"
 )
 
-// pool makes the list of candidates of one server (and class).
-func (g *Gateway) pool(ctx context.Context, server *config.Server, set *config.Settings, class string) (messages.Pool, error) {
-	id := serverID(server)
-	if class != "" {
-		id += "/" + class
-	}
-	pool := messages.Pool{ID: messages.PoolID(id), Policy: set.Proxy.Policy.String()}
-	for _, u := range set.Proxy.StaticURLs() {
-		b, err := backendOf(ctx, u)
-		if err != nil {
-			return pool, fmt.Errorf("%s: ProxyReverseServers: %w", server.Pos, err)
-		}
-		pool.Backends = append(pool.Backends, b)
-	}
-	return pool, nil
-}
-
 // setup makes what the sessions of one server (and class) share.
-func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.Server, set *config.Settings, pool messages.PoolID) (*ftpsession.Setup, error) {
+func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.Server, set *config.Settings, class string, o offer) (*ftpsession.Setup, error) {
 	system, proxy := g.logs.server(set)
+	greeting, err := g.greeting(server, set.Banner)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", server.Pos, err)
+	}
 	s := &ftpsession.Setup{
 		Services: g.services,
 		Server:   server.Name,
 		Door:     serverID(server),
-		Pool:     pool,
+		Pool:     o.pool.ID,
+		Class:    class,
+		PerName:  len(o.sources.Plan.Files)+len(o.sources.Plan.Queries) > 0,
+		Book:     o.bookName,
 		Dialogue: dialogue.Config{
+			Selection:         selection(set.Proxy),
+			Greeting:          greeting,
+			DenyMsg:           set.Banner.AccessDenyMsg,
+			MaxLoginAttempts:  set.Limits.MaxLoginAttempts,
 			ServerNames:       slices.Concat([]string{server.Name}, server.HostNames, server.Aliases),
 			UseIPv6:           cfg.Process.UseIPv6,
 			RetryCount:        set.Proxy.RetryCount,
@@ -67,7 +60,6 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		Log:            system,
 		ProxyLog:       proxy,
 	}
-	var err error
 	if err = g.secure(s, cfg, set); err != nil {
 		return nil, fmt.Errorf("%s: %w", server.Pos, err)
 	}

@@ -7,11 +7,15 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sluice-gateway/sluice/actors/discovery"
 	"github.com/sluice-gateway/sluice/actors/ftpsession"
+	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
+	"github.com/sluice-gateway/sluice/actors/porter"
 	"github.com/sluice-gateway/sluice/actors/reception"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
 	"github.com/sluice-gateway/sluice/runtime/config"
+	"github.com/sluice-gateway/sluice/stores/sqlsource"
 )
 
 // site is one virtual server that is served.
@@ -19,10 +23,21 @@ type site struct {
 	server *config.Server
 	addrs  []netip.Addr    // empty: any
 	door   *reception.Door // without its Setup, which each hall has of its own
-	pools  []messages.Pool
+	offers []offer
 	// wings by class of the client, as <IfClass> may change anything; "" is for
 	// clients of no class
 	wings map[string]wing
+}
+
+// offer is what a site has for the services of all sessions: a pool with where
+// its backends come from and how they are watched, and who may use it.
+type offer struct {
+	pool     messages.Pool
+	health   messages.HealthPool
+	sources  discovery.Prepared
+	bookName string
+	book     *porter.Book         // nil: the gateway itself authenticates nobody
+	database *sqlsource.Databases // nil: none
 }
 
 // wing is what a site has for one class of clients.
@@ -82,16 +97,58 @@ func (g *Gateway) wing(ctx context.Context, cfg *config.Config, s *site, set *co
 		}
 		return wing{closed: errors.New(why)}, nil
 	}
-	pool, err := g.pool(ctx, s.server, set, class)
+	o, err := g.offer(ctx, s.server, set, class)
 	if err != nil {
 		return wing{}, err
 	}
-	setup, err := g.setup(ctx, cfg, s.server, set, pool.ID)
+	setup, err := g.setup(ctx, cfg, s.server, set, class, o)
 	if err != nil {
-		return wing{}, err
+		return wing{}, errors.Join(err, o.close())
 	}
-	s.pools = append(s.pools, pool)
+	o.health.Source = setup.Source
+	s.offers = append(s.offers, o)
 	return wing{setup: setup}, nil
+}
+
+// offer prepares the pool of one server (and class).
+func (g *Gateway) offer(ctx context.Context, server *config.Server, set *config.Settings, class string) (o offer, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.close())
+		}
+	}()
+	id := serverID(server)
+	if class != "" {
+		id += "/" + class
+	}
+	o.database = g.database(set)
+	plan, err := g.plan(messages.PoolID(id), set.Proxy, o.database)
+	if err != nil {
+		return o, err
+	}
+	if o.sources, err = g.prepare(ctx, plan, set.Proxy); err != nil {
+		return o, err
+	}
+	h := set.Proxy.Health
+	o.pool = messages.Pool{
+		ID: plan.ID, Policy: set.Proxy.Policy.String(), Backends: o.sources.Backends,
+		AllDown: allDown[h.AllDown], SlowStart: h.SlowStart,
+	}
+	o.health = healthPool(o.pool, h)
+	if selection(set.Proxy) == dialogue.AtPass {
+		o.bookName = bookName(server, class)
+		if o.book, err = g.book(server, set, o.database); err != nil {
+			return o, fmt.Errorf("%s: %w", server.Pos, err)
+		}
+	}
+	return o, nil
+}
+
+func (o *offer) close() error {
+	if o.database == nil {
+		return nil
+	}
+	return o.database.Close()
 }
 
 func capOf(c config.Cap) reception.Cap {
@@ -157,13 +214,11 @@ func unserved(set *config.Settings) string {
 		return "SFTPEngine is on, which has no effect in this version"
 	case p.Role == config.RoleForward:
 		return "ProxyRole forward has no effect in this version"
-	case p.Policy.Sticky(), options.UseReverseProxyAuth:
-		return "ProxyReverseConnectPolicy " + p.Policy.String() + " or UseReverseProxyAuth has no effect in this version"
 	case options.UseProxyProtocolV1, options.UseProxyProtocolV2, options.UseDirectDataTransfers:
 		return "ProxyOptions has a value without effect in this version"
 	}
-	if len(p.StaticURLs()) == 0 {
-		return "ProxyReverseServers names no backend that this version can reach"
+	if len(p.Servers) == 0 {
+		return "ProxyReverseServers names no backend"
 	}
 	for _, u := range p.StaticURLs() {
 		if u.Scheme != backendurl.FTP && u.Scheme != backendurl.FTPS {

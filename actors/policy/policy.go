@@ -44,7 +44,7 @@ import (
 // Config is what the actor needs. Zero durations mean the defaults.
 type Config struct {
 	Name       string        // tells several policy actors apart in logs; may be empty
-	Store      stores.Store  // required; the caller opens and closes it
+	Store      stores.Store  // required, here or by Use; the caller opens and closes it
 	FlushEvery time.Duration // longest age of a change in memory; 0 means 250 ms
 	SyncEvery  time.Duration // longest time without a disk sync after a write; 0 means 5 s
 	LoadWithin time.Duration // wait for the store at a start, then serve without; 0 means 3 s
@@ -136,6 +136,12 @@ func (a *Actor) String() string {
 // Mailbox is where the actor is spoken to. Its supervisor retires it.
 func (a *Actor) Mailbox() mailbox.Mailbox[messages.ToPolicy] { return a.box }
 
+// Use gives the actor what was made after it: the store, and the health actor
+// that is told what sessions meet. It comes before Run, if at all.
+func (a *Actor) Use(store stores.Store, health mailbox.Mailbox[messages.ToHealth]) {
+	a.cfg.Store, a.cfg.Health = store, health
+}
+
 // burst is how many messages are handled between two looks at the other
 // events; a select over one channel costs a fraction of one over five.
 const burst = 64
@@ -218,7 +224,7 @@ func (a *Actor) wake(ctx context.Context) {
 func (a *Actor) written(err error) {
 	a.out.flushed(err, a.book)
 	if a.share.on() && err != nil && !errors.Is(err, stores.ErrRenewed) {
-		a.share.failed(err, a.book)
+		a.share.failed(err, a.out.began, a.book)
 	}
 }
 

@@ -12,8 +12,15 @@ var active = []string{
 	"ServerLog", "ServerName", "ServerType", "SocketBindTight", "SystemLog", "TCPNoDelay", "TimeoutIdle",
 	"TimeoutLogin", "TimeoutNoTransfer", "TimeoutSession", "TimeoutStalled", "TransferLog", "UseIPv6", "User",
 
-	"ProxyDataTransferPolicy", "ProxyEngine", "ProxyLog", "ProxyOptions", "ProxyRetryCount",
-	"ProxyReverseConnectPolicy", "ProxyReverseServers", "ProxyRole", "ProxySourceAddress", "ProxyTables",
+	"AccessDenyMsg", "AllowEmptyPasswords", "AuthAliasOnly", "AuthFileOptions", "AuthGroupFile", "AuthOrder",
+	"AuthUserFile", "DeferWelcome", "DisplayConnect", "MaxLoginAttempts", "MaxPasswordSize", "RequireValidShell",
+	"RootLogin", "ServerIdent", "UseFtpUsers", "UserAlias", "UserPassword",
+
+	"RedisEngine", "RedisServer", "SQLAuthTypes", "SQLAuthenticate", "SQLBackend", "SQLConnectInfo", "SQLEngine",
+	"SQLGroupInfo", "SQLMinID", "SQLNamedConnectInfo", "SQLNamedQuery", "SQLUserInfo",
+
+	"ProxyDNSServer", "ProxyDataTransferPolicy", "ProxyDatastore", "ProxyEngine", "ProxyLog", "ProxyOptions", "ProxyRetryCount",
+	"ProxyReverseConnectPolicy", "ProxyReverseHealthPolicy", "ProxyReverseServers", "ProxyRole", "ProxySourceAddress", "ProxyTables",
 	"ProxyTimeoutConnect", "ProxyTimeoutLinger",
 
 	"TLSCACertificateFile", "TLSCACertificatePath", "TLSCARevocationFile", "TLSCARevocationPath",
