@@ -20,10 +20,6 @@ var rotations = map[string]stores.Rotation{
 	"never_turned": {},
 	"turned":       {Turn: 7, List: math.MaxUint64, Last: "ftp://c.example:21"},
 	"the_last":     {Turn: stores.MaxTurn},
-	"fresh":        {Index: -1},
-	"round_robin":  {Index: 2, Last: "ftp://c.example:21"},
-	"shuffle":      {Index: 0, Last: "sftp://[::1]:22", List: math.MaxUint64, Deck: []byte{0b101, 0}},
-	"a_huge_index": {Index: 1<<31 - 1},
 }
 
 var counters = map[string]stores.Counters{

@@ -74,7 +74,7 @@ func (o Options) check() error {
 	case o.Prefix == "":
 		return errors.New("a store in Redis needs a prefix for its keys")
 	case o.DB < 0:
-		return fmt.Errorf("Redis has no database %d", o.DB)
+		return fmt.Errorf("there is no database %d in Redis", o.DB)
 	case o.Lease < 0 || o.ConnectTimeout < 0 || o.CallTimeout < 0:
 		return errors.New("times of a store in Redis are positive")
 	}

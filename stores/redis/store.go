@@ -210,18 +210,22 @@ func (s *Store) Close() error {
 	if s.life.Err() != nil {
 		return nil
 	}
-	var err error
 	if s.beaten.Load() {
-		err = s.call(context.Background(), "give up the lease", func(ctx context.Context) error {
-			return leaveScript.Run(ctx, s.client, s.leaseKeys(), s.id, s.channel()).Err()
-		})
+		s.leave()
 	}
 	s.end(stores.ErrClosed)
-	if err != nil { // it runs out by itself
-		s.opt.Log.Debug().Err(err).Msg("the lease runs on until it is over")
-	}
 	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
 		return fmt.Errorf("close, %v: %w", s, err)
 	}
 	return nil
+}
+
+// leave gives up the lease. One that cannot be given up runs out by itself.
+func (s *Store) leave() {
+	err := s.call(context.Background(), "give up the lease", func(ctx context.Context) error {
+		return leaveScript.Run(ctx, s.client, s.leaseKeys(), s.id, s.channel()).Err()
+	})
+	if err != nil {
+		s.opt.Log.Debug().Err(err).Msg("the other gateways count this one's connections until its lease is over")
+	}
 }

@@ -60,8 +60,8 @@ func wait(ctx context.Context, pause time.Duration) {
 // listen tells the news of one connection until that breaks. begun is called
 // when it stands.
 func (s *Store) listen(ctx context.Context, tell func(stores.News), begun func()) error {
-	sub := s.client.Subscribe(ctx) // to nothing: that does not connect yet
-	defer sub.Close()              // which may say that it was closed before
+	sub := s.client.Subscribe(ctx)     // to nothing: that does not connect yet
+	defer func() { _ = sub.Close() }() // it may have been closed before
 	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
 	if err := s.subscribe(ctx, sub); err != nil {
 		return err

@@ -47,8 +47,8 @@ func assignments(t *testing.T, s stores.Store) {
 	}
 }
 
-// people puts n assignments into a store.
-func people(t testing.TB, s stores.Store, n int) {
+// People puts n assignments into a store.
+func People(t testing.TB, s stores.Store, n int) {
 	t.Helper()
 	var batch []stores.Change
 	for i := range n {
@@ -65,7 +65,7 @@ func people(t testing.TB, s stores.Store, n int) {
 
 func eachVisits(t *testing.T, s stores.Store) {
 	const n = 5000
-	people(t, s, n)
+	People(t, s, n)
 	must(t, s.Apply(t.Context(), []stores.Change{
 		stores.Put(counter("main", "a"), []byte("another kind")), stores.Put(sticky("main", "u:empty"), nil),
 	}))
@@ -91,7 +91,7 @@ func eachVisits(t *testing.T, s stores.Store) {
 }
 
 func eachEnds(t *testing.T, s stores.Store) {
-	people(t, s, 3000)
+	People(t, s, 3000)
 	why := errors.New("enough")
 	visits := 0
 	err := s.Each(t.Context(), stores.KindSticky, func(stores.Record) error {
