@@ -39,10 +39,12 @@ type Link struct {
 	in   *readiness.Reader
 	hold atomic.Bool // stand still behind the next final reply
 	nods chan Secure // how to go on from there; nil: in clear
+
+	headStart time.Duration // of an endpoint over the next one
 }
 
 // New returns a link that Run brings to life.
-func New(cfg Config) *Link { return &Link{cfg: cfg, nods: make(chan Secure, 1)} }
+func New(cfg Config) *Link { return &Link{cfg: cfg, nods: make(chan Secure, 1), headStart: headStart} }
 
 func (l *Link) String() string { return fmt.Sprintf("backend link %d", l.cfg.Attempt) }
 

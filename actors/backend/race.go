@@ -85,7 +85,7 @@ func (l *Link) race(ctx context.Context, order []netip.AddrPort) (*net.TCPConn, 
 	runners := supervise.NewGroup(len(order))
 	defer runners.Wait()
 	defer cancel()
-	next := time.NewTimer(headStart)
+	next := time.NewTimer(l.headStart)
 	defer next.Stop()
 
 	var (
@@ -97,7 +97,7 @@ func (l *Link) race(ctx context.Context, order []netip.AddrPort) (*net.TCPConn, 
 		if sent < len(order) && won == nil && ctx.Err() == nil {
 			runners.Go(ctx, &runner{link: l, to: order[sent]}) // ends with the connect, or by cancel
 			sent++
-			next.Reset(headStart)
+			next.Reset(l.headStart)
 		}
 	}
 	send()

@@ -3,13 +3,11 @@ package backend
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -89,33 +87,40 @@ func TestRace_that_is_over_before_it_begins(t *testing.T) {
 	}
 }
 
-// Whoever loses a race must not leave a connection behind. A dial that is called
-// back may have come through all the same, so this is tried many times.
+// Whoever loses a race must not leave a connection behind. A runner that is called
+// back may have arrived all the same: here all start at once, many times.
 func TestRace_losers_are_closed(t *testing.T) {
 	ln, addr := server(t, "127.0.0.1")
-	slow, slowAddr := server(t, "127.0.0.1")
-	link := New(Config{Endpoints: []netip.AddrPort{addr, slowAddr}})
-	for range 50 {
-		conn, err := link.race(t.Context(), []netip.AddrPort{refused(t), addr, slowAddr})
+	link := New(Config{})
+	link.headStart = time.Nanosecond
+	losers := 0
+	for range 200 {
+		won, err := link.race(t.Context(), []netip.AddrPort{addr, addr, addr, addr})
 		if err != nil {
 			t.Fatal(err)
 		}
-		peer, loser := accept(t, ln), slow
-		conn.Close()
-		if _, err := peer.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
-			t.Fatalf("the winner's connection is not the one that was returned: %v", err)
-		}
-		_ = loser.SetDeadline(time.Now().Add(time.Millisecond))
-		if lost, err := loser.Accept(); err == nil {
-			_ = lost.SetDeadline(time.Now().Add(patience))
-			if _, err := lost.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Error("a loser's connection is still open")
-			}
-			lost.Close()
-		} else if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
+		// A connect of our own stands behind all that the race has made.
+		last, err := net.DialTCP("tcp4", nil, net.TCPAddrFromAddrPort(addr))
+		if err != nil {
 			t.Fatal(err)
 		}
+		for peer := accept(t, ln); peer.RemoteAddr().String() != last.LocalAddr().String(); peer = accept(t, ln) {
+			if peer.RemoteAddr().String() == won.LocalAddr().String() {
+				continue
+			}
+			losers++
+			_ = peer.SetReadDeadline(time.Now().Add(patience / 10))
+			if _, err := peer.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("a loser's connection is still open: %v", err)
+			}
+		}
+		last.Close()
+		won.Close()
 	}
+	if losers == 0 {
+		t.Skip("nobody came second here")
+	}
+	t.Logf("%d losers", losers)
 }
 
 func TestAlternating(t *testing.T) {
