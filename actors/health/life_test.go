@@ -57,6 +57,25 @@ func TestPassiveChecks(t *testing.T) {
 	})
 }
 
+// Policy counts attempts down by itself, from the observation that it is told
+// with their number: each must reach it, even when the number stays.
+func TestAttemptsAreAsOfAnObservation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, health.Config{Refresh: time.Hour})
+		defer h.stop()
+		h.watch("a", none)
+		h.meet("a", "..x")
+		if m := h.last("a"); m.Attempts != 1 || m.Observed != 3 {
+			t.Errorf("%+v", m)
+		}
+		time.Sleep(31 * time.Second) // the strike is forgotten, the doubt is not
+		h.meet("a", "x")
+		if m := h.last("a"); m.Attempts != 1 || m.Observed != 4 {
+			t.Errorf("%+v", m)
+		}
+	})
+}
+
 // Policy may tell several observations as one.
 func TestObservationsThatStandForSeveral(t *testing.T) {
 	for name, c := range map[string]struct {
