@@ -4,7 +4,7 @@ package config
 // our own; the peer has neither.
 
 // ownModule stands for directives that no module of the peer has.
-const ownModule = "none: Sluice's own"
+const ownModule = "Sluice"
 
 var healthRows = []Directive{
 	{Name: "ProxyReverseHealthPolicy", Module: ownModule, Contexts: anyServer, many: true, last: true,
