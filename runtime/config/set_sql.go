@@ -113,10 +113,15 @@ func parseSQLLog(c *call) effect {
 	return set(func(s *Settings) { s.SQL.Logs = joined(s.SQL.Logs, v) })
 }
 
+// parseMinID keeps apart what was not written (0) and a written 0 (-1), which
+// lets every ID pass.
 func parseMinID(c *call) effect {
 	if !c.need(1) {
 		return effect{}
 	}
-	n, _ := c.integer(0, 0, 1<<31)
+	n, ok := c.integer(0, 0, 1<<31)
+	if ok && n == 0 {
+		n = -1
+	}
 	return set(func(s *Settings) { s.SQL.MinID = int64(n) })
 }

@@ -98,6 +98,7 @@ func TestValues(t *testing.T) {
 		}, 10},
 		"sql_connection":           {"SQLConnectInfo db@h:5432 u p PERCALL ssl-ca:/x", func(s *Settings) any { return s.SQL.Connections[0].Port + s.SQL.Connections[0].Policy }, "5432PERCALL"},
 		"sql_query":                {`SQLNamedQuery q SELECT "url FROM t WHERE u = %{0}"`, func(s *Settings) any { return s.SQL.Queries["q"].Text }, "url FROM t WHERE u = %{0}"},
+		"sql_least_id":             {"SQLMinID 0", func(s *Settings) any { return s.SQL.MinID }, int64(-1)},
 		"session_variable_is_kept": {`SQLNamedQuery q SELECT "%{env:TLS_CLIENT_S_DN_CN}%{env:NONE}"`, func(s *Settings) any { return s.SQL.Queries["q"].Text }, "%{env:TLS_CLIENT_S_DN_CN}"},
 		"redis":                    {"RedisServer 1.2.3.4:6379 secret 5", func(s *Settings) any { return s.Redis.DB }, 5},
 		"limit":                    {"<Limit write LOGIN>\nDenyAll\n</Limit>", func(s *Settings) any { return strings.Join(s.Access.Limits[0].Commands, ",") }, "WRITE,LOGIN"},
