@@ -66,20 +66,18 @@ var (
 	}
 )
 
-func TestAccounts(t *testing.T) {
-	onEach(t, func(t *testing.T, r *rig) {
-		r.people(t)
-		for source, cfg := range map[string]AccountsConfig{
-			"tables": {GroupInfo: groupInfo, AuthTypes: everyKind},
-			"custom": {UserInfo: customUsers, GroupInfo: []string{"custom:/group-by-name/group-by-id/group-by-member"}, AuthTypes: everyKind},
-		} {
-			t.Run(source, func(t *testing.T) {
-				a, err := r.databases(t, Config{Queries: customQuery}).Accounts(cfg)
-				must(t, err)
-				testPeople(t, a, source == "tables")
-			})
-		}
-	})
+func testAccounts(t *testing.T, r *rig) {
+	r.people(t)
+	for source, cfg := range map[string]AccountsConfig{
+		"tables": {GroupInfo: groupInfo, AuthTypes: everyKind},
+		"custom": {UserInfo: customUsers, GroupInfo: []string{"custom:/group-by-name/group-by-id/group-by-member"}, AuthTypes: everyKind},
+	} {
+		t.Run(source, func(t *testing.T) {
+			a, err := r.databases(t, Config{Queries: customQuery}).Accounts(cfg)
+			must(t, err)
+			testPeople(t, a, source == "tables")
+		})
+	}
 }
 
 func testPeople(t *testing.T, a *Accounts, lists bool) {
