@@ -122,6 +122,9 @@ func (l *loader) Run(ctx context.Context) error {
 }
 
 func (l *loader) send(ctx context.Context, p piece) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // the end is no failure of the store
+	}
 	select {
 	case l.pieces <- p:
 		return nil

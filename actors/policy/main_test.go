@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +90,57 @@ func (g *gateway) pick(id messages.PoolID, tried ...string) messages.BackendPick
 		g.t.Fatal(err)
 	}
 	return r
+}
+
+// pickFor asks with all that a client brings.
+func (g *gateway) pickFor(m messages.PickBackend) messages.BackendPicked {
+	g.t.Helper()
+	r, err := mailbox.Ask(context.Background(), g.box, 10*time.Second, func(reply chan<- messages.BackendPicked) messages.ToPolicy {
+		m.Pool, m.Reply = "p", reply
+		return m
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return r
+}
+
+// user picks for a user and gives the lease back at once.
+func (g *gateway) user(name string) (host string) {
+	g.t.Helper()
+	r := g.pickFor(messages.PickBackend{User: name})
+	if r.Err != nil {
+		g.t.Fatal(r.Err)
+	}
+	g.send(messages.ReleaseLease{Lease: r.Lease})
+	return r.Backend.URL.Host
+}
+
+// journal is a log that tests read.
+type journal struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, string(b))
+	return len(b), nil
+}
+
+func (j *journal) log() zerolog.Logger { return zerolog.New(j).Level(zerolog.InfoLevel) }
+
+// with returns the lines that have all the words.
+func (j *journal) with(words ...string) (out []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, l := range j.lines {
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(l, w) }) {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // picks takes n backends and names their hosts.

@@ -31,6 +31,7 @@ type outbox struct {
 	waiting  unwritten
 	sent     unwritten // the batch that the writer has
 	busy     bool
+	began    time.Time // when the writer got its batch
 	armed    bool
 	held     bool // nothing is written now: a shared store is away, or to be read first
 	failures int  // in a row
@@ -67,6 +68,9 @@ func newOutbox(ctx context.Context, cfg Config, log zerolog.Logger, sticky *choi
 	}
 	o.timer.Stop()
 	w := &writer{store: cfg.Store, every: cfg.SyncEvery, log: log, jobs: o.jobs, done: o.done}
+	if shared {
+		w.log = log.Level(zerolog.ErrorLevel) // an outage is said once for all calls
+	}
 	o.writer = w
 	o.kids.Go(ctx, w) // ends when jobs is closed
 	return o
@@ -152,7 +156,7 @@ func (o *outbox) flush() {
 		return
 	}
 	if batch := o.take(); len(batch) > 0 {
-		o.busy = true
+		o.busy, o.began = true, time.Now()
 		o.jobs <- batch // free: the last job was answered
 	}
 }
@@ -188,7 +192,7 @@ func (o *outbox) take() []stores.Change {
 // takeSticky takes assignments as they are now. One that is no more was
 // evicted, and its delete is on the way.
 func (o *outbox) takeSticky(t *taking) {
-	if len(o.waiting.sticky) == 0 && o.sweep < o.sticky.Shards() {
+	for len(o.waiting.sticky) < stores.MaxBatch && o.sweep < o.sticky.Shards() {
 		for _, k := range o.sticky.Keys(o.sweep) {
 			o.waiting.sticky = append(o.waiting.sticky, stickyChange{k, true})
 		}
@@ -243,6 +247,9 @@ func (t *taking) add(c stores.Change) bool {
 func (o *outbox) flushed(err error, b *book) {
 	o.busy = false
 	pause := o.cfg.FlushEvery
+	if len(o.sent.sticky) >= stores.MaxBatch/2 {
+		pause = o.cfg.FlushEvery / 16 // there is more: catch up
+	}
 	switch {
 	case errors.Is(err, stores.ErrRenewed):
 		o.log.Warn().Err(err).Msg("all counters and positions are written again")

@@ -178,7 +178,7 @@ func (a *Actor) Run(ctx context.Context) error {
 		case exit := <-a.out.kids.Exits():
 			return fmt.Errorf("the %v ended early: %w", exit.Actor, exit.Err)
 		case exit := <-a.kids.Exits():
-			if _, ok := exit.Actor.(*loader); !ok || exit.Err != nil {
+			if _, ok := exit.Actor.(*loader); ctx.Err() == nil && (!ok || exit.Err != nil) {
 				return fmt.Errorf("the %v ended early: %w", exit.Actor, exit.Err)
 			}
 		case p := <-a.loading.pieces:

@@ -43,6 +43,7 @@ type share struct {
 	asks   chan []ask   // capacity 1, sent to only while not asking
 	turns  chan granted // capacity 1
 	asking bool
+	asked  time.Time
 
 	beats   chan map[stores.Key]int // capacity 1, sent to only while not beating
 	heard   chan heard              // capacity 1
@@ -97,7 +98,7 @@ func (s *share) want(b *book, parked *parked) {
 		}
 	}
 	if len(asks) > 0 {
-		s.asking = true
+		s.asking, s.asked = true, time.Now()
 		s.asks <- asks // free: the last were answered
 	}
 }
@@ -114,12 +115,17 @@ func (s *share) granted(g granted, b *book) {
 		}
 	}
 	if g.err != nil {
-		s.failed(g.err, b)
+		s.wanting = true
+		s.failed(g.err, s.asked, b)
 	}
 }
 
-// failed begins an outage.
-func (s *share) failed(err error, b *book) {
+// failed begins an outage, unless the call that failed began before the last
+// Beat that was answered: its news are old.
+func (s *share) failed(err error, began time.Time, b *book) {
+	if began.Before(s.since) {
+		return
+	}
 	for _, p := range b.order {
 		p.turns.alone = true
 	}
@@ -157,7 +163,7 @@ func (s *share) beat(b *book) {
 func (s *share) answered(h heard, b *book) (back bool) {
 	s.beating = false
 	if h.err != nil {
-		s.failed(h.err, b)
+		s.failed(h.err, time.Now(), b)
 		if time.Since(s.since) >= doubtAfter {
 			b.setElsewhere(nil)
 		}
@@ -189,6 +195,9 @@ func (s *share) beater(ctx context.Context) error {
 				h.others, err = s.store.Beat(call, own)
 				return err
 			})
+			if ctx.Err() != nil {
+				return nil // the end is no outage
+			}
 			s.heard <- h // capacity 1, one answer per job
 		case <-ctx.Done():
 			return nil

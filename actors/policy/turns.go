@@ -105,7 +105,11 @@ func (t *turner) Run(ctx context.Context) error {
 	for {
 		select {
 		case asks := <-t.asks:
-			t.done <- t.take(ctx, asks) // never blocks
+			got := t.take(ctx, asks)
+			if ctx.Err() != nil {
+				return nil // the end is no outage
+			}
+			t.done <- got // never blocks
 		case <-ctx.Done():
 			return nil
 		}
