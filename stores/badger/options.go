@@ -11,9 +11,9 @@ import (
 )
 
 // tuned gives Badger the smallest footprint that still serves: a store of a
-// few thousand short records and a thousand of some kilobytes, read once and
-// written a few times a second. Everything it caches its users hold in memory
-// anyway.
+// few thousand short records, a thousand of some kilobytes and up to some
+// million assignments of a hundred bytes, read once and written a few times a
+// second. Everything it caches its users hold in memory anyway.
 func tuned(dir string, log zerolog.Logger) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithMemTableSize(4 << 20).
