@@ -43,6 +43,17 @@ type binder struct {
 	usesCond bool
 }
 
+// Check reports maps that are not among those given, or are asked in a way that
+// cannot be answered. The Template is of no use for anything else then.
+func (t *Template) Check(maps []Map) error {
+	bound, err := bindMaps(maps, 0)
+	if err != nil {
+		return err
+	}
+	b := binder{maps: bound, groups: -1}
+	return b.bind(t.parts)
+}
+
 func (b *binder) template(text string) ([]part, error) {
 	t, err := Parse(text)
 	if err != nil {

@@ -32,9 +32,7 @@ func (l *loader) checkSettings(s *Server, r resolved) {
 	l.checkFrontTLS(r)
 	l.checkBackendTLS(r)
 	l.checkFrontSSH(r)
-	if at, ok := r.origin["RewriteCondition"]; ok && len(r.Rewrite.pending) > 0 {
-		l.report(Warning, at, "RewriteCondition", "the last condition is followed by no RewriteRule and has no effect")
-	}
+	l.checkRewrite(r)
 }
 
 func (l *loader) checkReverse(s *Server, r resolved) {

@@ -8,63 +8,7 @@ import (
 	"time"
 )
 
-// Parsers of mod_rewrite, mod_ban and mod_redis.
-
-// flags reads "[A,B]" or "A,B".
-func (c *call) flags(i int) []string {
-	text := strings.TrimSuffix(strings.TrimPrefix(c.arg(i), "["), "]")
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '|' })
-}
-
-func parseRewriteCondition(c *call) effect {
-	if !c.need(2) {
-		return effect{}
-	}
-	cond := RewriteCondition{Subject: c.arg(0)}
-	fold := false
-	for _, f := range c.flags(2) {
-		switch strings.ToLower(f) {
-		case "nc", "nocase":
-			fold = true
-		case "or", "ornext":
-			cond.Or = true
-		default:
-			c.errorf(c.at(2), "unknown RewriteCondition flag '%s': expected NC or OR", f)
-		}
-	}
-	cond.Pattern = c.pattern(1, fold)
-	return set(func(s *Settings) {
-		s.Rewrite.pending = joined(s.Rewrite.pending, cond)
-	})
-}
-
-func parseRewriteRule(c *call) effect {
-	if !c.need(2) {
-		return effect{}
-	}
-	rule := RewriteRule{Subst: c.arg(1), Flags: c.flags(2)}
-	rule.Pattern = c.pattern(0, slices.ContainsFunc(rule.Flags, func(f string) bool {
-		return strings.EqualFold(f, "NC") || strings.EqualFold(f, "nocase")
-	}))
-	return set(func(s *Settings) {
-		rule := rule
-		rule.Conditions, s.Rewrite.pending = s.Rewrite.pending, nil
-		s.Rewrite.Rules = joined(s.Rewrite.Rules, rule)
-	})
-}
-
-func parseRewriteMap(c *call) effect {
-	if !c.need(2) {
-		return effect{}
-	}
-	kind, source, _ := strings.Cut(c.arg(1), ":")
-	kind = strings.ToLower(kind)
-	if !slices.Contains([]string{"txt", "int", "fifo"}, kind) || source == "" {
-		c.errorf(c.at(1), "invalid RewriteMap '%s': expected txt:/file, int:function or fifo:/path", c.arg(1))
-	}
-	m := RewriteMap{Name: c.arg(0), Kind: kind, Source: source}
-	return set(func(s *Settings) { s.Rewrite.Maps = joined(s.Rewrite.Maps, m) })
-}
+// Parsers of mod_ban and mod_redis.
 
 var banEvents = []string{
 	"AnonRejectPasswords", "BadProtocol", "ClientConnectRate", "EmptyPassword", "MaxClientsPerClass",

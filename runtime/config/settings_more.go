@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/protocols/conf"
+	"github.com/sluice-gateway/sluice/protocols/rewrite"
 )
 
 // Auth is authentication at the gateway itself.
@@ -107,19 +108,29 @@ type Rewrite struct {
 type RewriteRule struct {
 	Conditions []RewriteCondition
 	Pattern    *Pattern
-	Subst      string
+	Subst      string // a template of protocols/rewrite
 	Flags      []string
+	Last       bool // L
+	Pos        conf.Pos
+	SubstPos   conf.Pos
 }
 
 // RewriteCondition guards the next rule.
 type RewriteCondition struct {
-	Subject string // with %m, %u …
-	Pattern *Pattern
-	Or      bool // joined with the next condition by OR
+	Subject string // a template, with %m, %u …
+	Test    rewrite.Test
+	Pattern *Pattern // for rewrite.Matches, else nil
+	Text    string   // what the subject is compared with otherwise
+	Negate  bool     // "!" before a test other than rewrite.Matches
+	Or      bool     // joined with the next condition by OR
+	Pos     conf.Pos // of the subject
 }
 
-// RewriteMap is a named lookup: kind "txt", "int" or "fifo".
-type RewriteMap struct{ Name, Kind, Source string }
+// RewriteMap is a named lookup: kind "txt" or "int".
+type RewriteMap struct {
+	Name, Kind, Source string
+	Pos                conf.Pos
+}
 
 // Ban is mod_ban's part.
 type Ban struct {

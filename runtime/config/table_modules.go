@@ -9,19 +9,22 @@ var rewriteRows = []Directive{
 	{Name: "RewriteLog", Contexts: anyServer, Syntax: "/path|none",
 		Text:  `File for what was rewritten.`,
 		parse: logFile(func(s *Settings) *LogTarget { return &s.Rewrite.Log })},
-	{Name: "RewriteCondition", Contexts: anyServer, Syntax: "subject regex [NC|OR,…]", many: true,
-		Text: `Condition of the RewriteRule that follows; several must all hold unless one is flagged OR. The subject may hold %m (verb), %U
-(user as sent), %a (address), %c (class) and more; "!" before the expression negates it. Write %m USER to rewrite user names only.`,
+	{Name: "RewriteCondition", Contexts: anyServer, Syntax: "subject [!]regex|<text|>text|=text [NC|OR,…]", many: true,
+		Text: `Condition of the RewriteRule that follows; all must hold, those that OR joins as one. The subject may hold %m (verb), %U
+(user so far), %a (address), %c (class), %h, %p, %v, %{ENV:X}, %{TIME_HOUR} and the like, $N of the rule, %N of the condition before, and
+maps. Write %m USER to rewrite user names only. -d, -f, -l and -s never hold: a gateway has no files.`,
 		parse: parseRewriteCondition},
-	{Name: "RewriteRule", Contexts: anyServer, Syntax: "regex substitution [NC|L,…]", many: true,
+	{Name: "RewriteRule", Contexts: anyServer, Syntax: "[!]regex substitution [NC|L,…]", many: true,
 		Text: `Replaces the argument of a command that matches, before anything else looks at it: policies, lookups and backends see the
-new text. $0 to $9 stand for what the groups matched, %0 to %9 for those of the last condition.`,
+new text. $0 to $9 stand for what the groups matched, %0 to %9 for those of the last condition, "-" for no change; L makes it the last
+rule. What a client sends is never read as a substitution; a result with CR, LF or NUL, or of more than 4096 bytes, is answered 500.`,
 		parse: parseRewriteRule},
-	{Name: "RewriteMap", Contexts: anyServer, Syntax: "name txt:/file | int:function | fifo:/path", many: true,
-		Text:  `Names a lookup for ${name:key|default} in substitutions: a file of pairs, or a function such as int:tolower.`,
+	{Name: "RewriteMap", Contexts: anyServer, Syntax: "name txt:/file | int:function", many: true,
+		Text: `Names a lookup for ${name:key|default}: a file of pairs, one in a line, or a function: tolower, toupper, unescape, utf8trans,
+idnatrans, or replaceall with ${name:/text/old/new}. A file that changes takes effect within a second; it must not be writable to all.`,
 		parse: parseRewriteMap},
 	{Name: "RewriteMaxReplace", Contexts: anyServer, Syntax: "n", Default: "8", Unit: "replacements",
-		Text:  `Most replacements that one function of a map makes.`,
+		Text:  `Most replacements that int:replaceall makes; text that would need more stays as it is.`,
 		parse: number(1, 1000, func(s *Settings) *int { return &s.Rewrite.MaxReplace })},
 	{Name: "RewriteHome", Contexts: anyServer, Syntax: "on|off", Effect: EffectIgnored,
 		Reason: reasonBackend, Text: `Rewrites home directories.`},
