@@ -48,6 +48,7 @@ type Resolved struct {
 // several goroutines.
 type Resolver interface {
 	// Resolve returns at least one backend with at least one endpoint, or an
-	// error.
+	// error. With an error Found.TTL says how long "no such name" is to be
+	// believed; 0: nobody said.
 	Resolve(ctx context.Context, u backendurl.URL) (Found, error)
 }
