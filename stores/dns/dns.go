@@ -84,6 +84,13 @@ func New(cfg Config) *Resolver {
 	return &Resolver{cfg: cfg.withDefaults(), failed: map[netip.AddrPort]time.Time{}}
 }
 
+// Use changes the servers, as Config.Servers has them, from the next question on.
+func (r *Resolver) Use(servers []netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cfg.Servers, r.system = servers, system{}
+}
+
 // Resolve finds what u stands for. With an error Found.TTL says how long the
 // servers want "no such name" to be believed; 0: they did not say.
 func (r *Resolver) Resolve(ctx context.Context, u backendurl.URL) (stores.Found, error) {

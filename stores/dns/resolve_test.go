@@ -1,6 +1,7 @@
 package dns_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -123,5 +124,30 @@ func TestHostsComeFirstAndTheSearchListIsUsed(t *testing.T) {
 	}
 	if f, err := resolve(t, r, "ftp://nowhere"); err == nil || !strings.Contains(err.Error(), "'nowhere.'") {
 		t.Errorf("found %s, error %v: it is the name as written that is missed", shown(f), err)
+	}
+}
+
+func TestServersCanBeChanged(t *testing.T) {
+	r := to(t, serve(t, zone(t, "ftp.test. 60 A 127.0.0.2")))
+	other := serve(t, zone(t, "ftp.test. 60 A 127.0.0.3"))
+	for _, want := range []string{"127.0.0.2:21", "127.0.0.3:21"} {
+		if f, err := resolve(t, r, "ftp://ftp.test"); err != nil || shown(f) != "ftp://ftp.test at "+want {
+			t.Errorf("%s, %v; want %s", shown(f), err, want)
+		}
+		r.Use([]netip.AddrPort{other.addr})
+	}
+}
+
+// The system's servers are used where none are given.
+func TestResolvConf(t *testing.T) {
+	r := resolver.New(files(t, "nameserver 127.0.0.200\nnameserver junk\noptions ndots:1\n", ""))
+	_, err := resolve(t, r, "ftp://ftp.test")
+	if err == nil || !strings.Contains(err.Error(), "DNS server 127.0.0.200:53: ") {
+		t.Errorf("%v, want one about the server at 127.0.0.200", err)
+	}
+	cfg := files(t, "", "")
+	cfg.Resolv = t.TempDir() // cannot be read as a file
+	if _, err = resolve(t, resolver.New(cfg), "ftp://ftp.test"); err == nil || !strings.Contains(err.Error(), "is a directory") {
+		t.Errorf("%v, want one that says why resolv.conf says nothing", err)
 	}
 }

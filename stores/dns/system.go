@@ -99,9 +99,17 @@ func readResolv(path string) (*dns.ClientConfig, error) {
 	return conf, err
 }
 
-// readHosts reads hosts(5): an address and its names on each line.
 func readHosts(path string) (map[string][]netip.Addr, error) {
 	text, err := read(path, maxHosts)
+	hosts, broken := parseHosts(text)
+	if broken != nil {
+		err = fmt.Errorf("reading %s: %w", path, broken)
+	}
+	return hosts, err
+}
+
+// parseHosts reads hosts(5): an address and its names on each line.
+func parseHosts(text []byte) (map[string][]netip.Addr, error) {
 	hosts := map[string][]netip.Addr{}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {
@@ -121,7 +129,7 @@ func readHosts(path string) (map[string][]netip.Addr, error) {
 			}
 		}
 	}
-	return hosts, errors.Join(err, lines.Err())
+	return hosts, lines.Err()
 }
 
 func hostKey(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
