@@ -21,6 +21,10 @@ const (
 	lastRetry  = time.Minute
 )
 
+// hurry is what makes a caller's end no fault of the name: who has no time left
+// learns nothing of it.
+const hurry = time.Second
+
 // directory knows what names stand for, as long as that holds and room is
 // there. Whoever asks for a name that is being asked for waits for that answer.
 // It asks in its callers' goroutines and has none of its own.
@@ -82,7 +86,7 @@ func (d *directory) find(ctx context.Context, u backendurl.URL, last []stores.Re
 	known := d.look(key)
 	if known != nil && (known.until.IsZero() || d.now().Before(known.until)) && (known.trouble == nil || !again) {
 		d.mu.Unlock()
-		return known.answer.or(last)
+		return known.or(last)
 	}
 	if c, ok := d.calls[key]; ok {
 		d.mu.Unlock()
@@ -102,10 +106,11 @@ func (d *directory) find(ctx context.Context, u backendurl.URL, last []stores.Re
 		next = *known
 		last = known.or(last).backends
 	}
+	began := d.now()
 	defer func() { // also when the resolver panics: others wait
 		d.mu.Lock()
 		delete(d.calls, key)
-		if ctx.Err() == nil || c.answer.trouble == nil { // that this caller gave up says nothing of the name
+		if c.answer.trouble == nil || ctx.Err() == nil || d.now().Sub(began) >= hurry {
 			next.answer = c.answer
 			d.keep(&next)
 		}

@@ -344,7 +344,7 @@ func drain(box mailbox.Mailbox[messages.ToPolicy], within time.Duration) []messa
 }
 
 // supervised runs the actor once more.
-func supervised(h *house, ctx context.Context, ended chan<- error) *conc.WaitGroup {
+func supervised(ctx context.Context, h *house, ended chan<- error) *conc.WaitGroup {
 	var wg conc.WaitGroup
 	wg.Go(func() { ended <- h.Run(ctx) })
 	wg.Go(func() { h.listen(ctx) })

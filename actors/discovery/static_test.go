@@ -231,7 +231,7 @@ func TestRunAgainKnowsWhatWasAdopted(t *testing.T) {
 		h.world.put("a.test", 10*time.Second, "10.0.0.2")
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		tree := supervised(h, ctx, ended)
+		tree := supervised(ctx, h, ended)
 		time.Sleep(12 * time.Second)
 		got := h.said()
 		if len(got) == 0 || got[len(got)-1] != "p: ftp://a.test 10.0.0.2:21" {
