@@ -29,7 +29,7 @@ func (l *Lists) Watch(ctx context.Context, paths []string, changed func(path str
 			Msg("lists of backends cannot be watched; they are looked at now and then (is fs.inotify.max_user_instances too small?)")
 		w = &fsnotify.Watcher{} // its channels are nil: nothing ever comes
 	} else {
-		defer w.Close()
+		defer func() { _ = w.Close() }() // what it held is gone either way
 		look.watcher = w
 	}
 	look.round()
@@ -50,7 +50,8 @@ func (l *Lists) Watch(ctx context.Context, paths []string, changed func(path str
 				since = time.Now()
 			}
 			settle.Reset(min(l.cfg.Settle, max(time.Until(since.Add(patience*l.cfg.Settle)), 0)))
-		case <-w.Errors: // events were lost: there were some
+		case err := <-w.Errors: // events were lost: there were some
+			l.log.Debug().Err(err).Msg("changes of watched files may have been missed; all of them are looked at")
 			settle.Reset(l.cfg.Settle)
 		case <-settle.C:
 			since = time.Time{}
