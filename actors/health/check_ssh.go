@@ -3,6 +3,7 @@ package health
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -18,12 +19,12 @@ const (
 
 // sshVersion reads until the line with a server's version. Byte by byte will do:
 // they are few.
-func sshVersion(conn net.Conn) error {
+func sshVersion(r io.Reader) error {
 	var one [1]byte
 	for range maxVersionLines {
 		var line []byte
 		for {
-			if _, err := conn.Read(one[:]); err != nil {
+			if _, err := io.ReadFull(r, one[:]); err != nil {
 				return fmt.Errorf("the version line: %w", err)
 			}
 			if one[0] == '\n' {

@@ -199,6 +199,24 @@ func TestTLSChecks(t *testing.T) {
 	}
 }
 
+func FuzzSSHVersion(f *testing.F) {
+	for _, seed := range []string{"SSH-2.0-x\r\n", "hello\nSSH-1.99-y\n", "SSH-1.5-z\n", strings.Repeat("\n", 100), "SSH-2.0-"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		rest := strings.NewReader(text)
+		err := sshVersion(rest)
+		read := text[:len(text)-rest.Len()]
+		if len(read) > maxVersionLines*(maxVersionLine+1) {
+			t.Fatalf("%d bytes were read", len(read))
+		}
+		last := read[strings.LastIndexByte(strings.TrimSuffix(read, "\n"), '\n')+1:]
+		if good := strings.HasPrefix(last, "SSH-2.0-") || strings.HasPrefix(last, "SSH-1.99-"); err == nil && !good {
+			t.Fatalf("%q passed as a version", last)
+		}
+	})
+}
+
 func TestSSHChecks(t *testing.T) {
 	serve := sshServer(t)
 	for range 3 {

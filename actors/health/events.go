@@ -56,7 +56,7 @@ func (a *Actor) say(b *backend, from messages.HealthState) {
 func (a *Actor) observe(m messages.BackendObserved) {
 	b := a.backends[place{m.Pool, m.Key}]
 	if b == nil {
-		p := a.poolOf(m.Pool)
+		p := a.byID[m.Pool]
 		if p == nil || m.Err == nil || !p.rules.Passive.On {
 			return
 		}

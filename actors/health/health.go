@@ -53,9 +53,11 @@ type Config struct {
 	// Dial connects a check; nil: TCP.
 	Dial func(ctx context.Context, source netip.Addr, to netip.AddrPort) (net.Conn, error)
 
-	Checks     int           // at one time; 0 means 128
-	Guests     int           // backends on no list that are watched; 0 means 1024
-	Forget     time.Duration // how long a backend is well until nothing of it is kept; 0 means 1 h
+	Checks int // at one time; 0 means 128
+	Guests int // backends on no list that are watched; 0 means 1024
+	// Forget is how long a backend is well until nothing of it is kept; one on no
+	// list that nobody uses goes after 24 times that. 0 means 1 h.
+	Forget     time.Duration
 	Refresh    time.Duration // between two times that policy is told what is unusual; 0 means 10 s
 	TellWithin time.Duration // wait for policy; 0 means 250 ms
 	LoadWithin time.Duration // wait for the store at the start; 0 means 3 s
@@ -115,6 +117,7 @@ type Actor struct {
 
 	// owned by the loop, kept over a crash
 	pools    []*pool // as configured
+	byID     map[messages.PoolID]*pool
 	backends map[place]*backend
 	guests   int                  // of backends, those on no list
 	memory   map[place]remembered // of backends of no pool there is

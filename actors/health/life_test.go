@@ -230,6 +230,7 @@ func TestGuests(t *testing.T) {
 			}
 		}
 		time.Sleep(31 * time.Second)
+		h.meet("j", "xx") // stays down
 		h.meet("g", ".")
 		time.Sleep(59 * time.Minute)
 		if _, known := h.state("g"); !known {
@@ -242,6 +243,14 @@ func TestGuests(t *testing.T) {
 		if m := h.last("h"); m.Attempts != -1 {
 			t.Errorf("a forgotten backend still has a limit: %+v", m)
 		}
+		if j, known := h.state("j"); !known || j.State == messages.Up {
+			t.Errorf("a backend that is not well was forgotten: %v, %+v", known, j)
+		}
+		time.Sleep(24 * time.Hour)
+		if d := h.describe(); len(d) != 1 {
+			t.Errorf("after a day without use there are %+v", d)
+		}
+		h.want("j", "up/-1")
 	})
 }
 

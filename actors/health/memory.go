@@ -39,14 +39,18 @@ type remembered struct {
 	stored, modeStored bool
 }
 
+// stale is how long a finding about a backend that nobody uses is kept.
+const stale = 30 * 24 * time.Hour
+
 // worthless reports what would change nothing any more.
 func (r remembered) worthless(now time.Time, forget time.Duration) bool {
 	if r.mode.Mode != messages.Serve {
 		return false
 	}
-	v := r.verdict
-	return now.Sub(v.Since) >= forget && now.Sub(r.mode.Since) >= forget &&
-		(v.State == messages.Up || now.Sub(v.Until) >= forget)
+	if r.verdict.State != messages.Up {
+		forget = stale
+	}
+	return now.Sub(r.verdict.Since) >= forget && now.Sub(r.mode.Since) >= forget
 }
 
 func verdictOf(h stores.Health) standing.Verdict {
@@ -168,7 +172,7 @@ func (a *Actor) take(at place, r remembered) {
 		return
 	}
 	a.memory[at] = r
-	if p := a.poolOf(at.pool); p != nil && !r.plain() {
+	if p := a.byID[at.pool]; p != nil && !r.plain() {
 		a.admit(p, at)
 	}
 }

@@ -38,7 +38,7 @@ func TestARealBackend(t *testing.T) {
 		t.Fatal(err)
 	}
 	active := messages.ActiveChecks{
-		On: true, Kind: messages.LoginCheck, Interval: 400 * time.Millisecond, Timeout: 300 * time.Millisecond,
+		On: true, Kind: messages.LoginCheck, Interval: 700 * time.Millisecond, Timeout: 700 * time.Millisecond,
 		Rise: 2, Fall: 3, User: "probe", Password: secret,
 	}
 	kept := memory.New()

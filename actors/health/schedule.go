@@ -129,16 +129,17 @@ func (a *Actor) checkEnded(exit supervise.Exit) {
 	a.step(b, standing.Passed{})
 }
 
-// sweep forgets who is well and has been for long.
+// sweep forgets who is well and has been for long, and who is on no list and
+// was not met for a day, however it is.
 func (a *Actor) sweep(now time.Time) {
 	for _, b := range a.backends {
-		long := now.Sub(b.used) >= a.cfg.Forget && now.Sub(b.at.Since()) >= a.cfg.Forget
+		idle := now.Sub(b.used)
+		well := b.at.State() == messages.Up && idle >= a.cfg.Forget && now.Sub(b.at.Since()) >= a.cfg.Forget
 		switch {
-		case !long || b.at.State() != messages.Up:
-		case !b.listed:
-			a.forget(b)
-		default:
+		case b.listed && well:
 			a.erase(b)
+		case !b.listed && (well || idle >= 24*a.cfg.Forget && b.at.Mode().Mode == messages.Serve):
+			a.forget(b)
 		}
 	}
 }

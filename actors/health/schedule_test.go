@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/actors/health"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/stores/memory"
 )
 
 var connect = messages.ActiveChecks{On: true, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3}
@@ -232,6 +233,30 @@ func TestMaintenanceIsNotDisturbed(t *testing.T) {
 		if after := len(n.dialled(0)); after != before {
 			t.Errorf("asked %d times without active checks", after-before)
 		}
+	})
+}
+
+// What checks found counts in the next process, and is for checks to change.
+func TestChecksGoOnAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, store := newNetwork(), memory.New()
+		n.kill(0, true)
+		h := start(t, health.Config{Dial: n.dial, Store: in(store)})
+		h.watch("ab", connect)
+		h.until("a", messages.Down)
+		h.stop()
+		time.Sleep(time.Hour)
+		h = start(t, health.Config{Dial: n.dial, Store: in(store)})
+		defer h.stop()
+		h.watch("ab", connect)
+		h.want("a", "down/-1")
+		time.Sleep(time.Minute)
+		h.want("a", "down/-1")
+		n.kill(0, false)
+		if took := h.until("a", messages.Up); took > 2*connect.Interval+60*time.Millisecond {
+			t.Errorf("back after %v", took)
+		}
+		h.want("b", "up/-1")
 	})
 }
 

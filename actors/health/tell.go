@@ -35,11 +35,11 @@ func (a *Actor) queue(b *backend) {
 	}
 }
 
-// tellAll has policy told all that is not as usual: it may not have known the
-// backend when it was told before.
-func (a *Actor) tellAll() {
-	for _, b := range a.backends {
-		if !same(usual(b.place), b.news()) {
+// tellAll has policy told all that is not as usual on a pool's list: it may not
+// have known the backends when it was told before.
+func (a *Actor) tellAll(p *pool) {
+	for _, at := range p.list {
+		if b := a.backends[at]; !same(usual(at), b.news()) {
 			a.queue(b)
 		}
 	}

@@ -2,7 +2,6 @@ package health
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/sluice-gateway/sluice/actors/health/standing"
@@ -56,47 +55,50 @@ func (b *backend) rules() standing.Rules {
 
 // watchPools replaces what is watched.
 func (a *Actor) watchPools(pools []messages.HealthPool) {
-	old := map[messages.PoolID]*pool{}
-	for _, p := range a.pools {
-		old[p.id] = p
-	}
-	a.pools = nil
+	old := a.byID
+	a.pools, a.byID = nil, map[messages.PoolID]*pool{}
 	for _, hp := range pools {
+		if a.byID[hp.ID] != nil {
+			a.log.Error().Str("pool", string(hp.ID)).Msg("two pools bear this name; the first one is watched")
+			continue
+		}
 		p := old[hp.ID]
 		if p == nil {
 			p = &pool{id: hp.ID}
 		}
-		delete(old, hp.ID)
 		orElse(&hp.Active.Interval, 5*time.Second)
 		orElse(&hp.Active.Timeout, 2*time.Second)
 		p.rules, p.source = standing.Rules{Passive: hp.Passive, Active: hp.Active}, hp.Source
-		a.pools = append(a.pools, p)
+		a.pools, a.byID[hp.ID] = append(a.pools, p), p
 		a.list(p, hp.Backends)
 		a.adviseOn(p, hp.Backends)
 	}
-	for _, p := range old {
-		a.dismiss(p)
+	for _, b := range a.backends {
+		if a.byID[b.place.pool] == nil {
+			a.dismiss(b)
+		} else if !b.listed {
+			a.step(b, standing.Elapsed{}) // by the rules there are now
+		}
 	}
-	a.tellAll()
+	for at, r := range a.memory {
+		if p := a.byID[at.pool]; p != nil && !r.plain() {
+			a.admit(p, at)
+		}
+	}
+	for _, p := range a.pools {
+		a.tellAll(p)
+	}
 }
 
 // watchPool replaces one pool's list.
 func (a *Actor) watchPool(m messages.WatchPool) {
-	p := a.poolOf(m.ID)
+	p := a.byID[m.ID]
 	if p == nil {
 		a.log.Debug().Str("pool", string(m.ID)).Msg("a list came for a pool that is not watched")
 		return
 	}
 	a.list(p, m.Backends)
-	a.tellAll()
-}
-
-func (a *Actor) poolOf(id messages.PoolID) *pool {
-	i := slices.IndexFunc(a.pools, func(p *pool) bool { return p.id == id })
-	if i < 0 {
-		return nil
-	}
-	return a.pools[i]
+	a.tellAll(p)
 }
 
 // list takes up a pool's list. Who left it is a guest from then on, so that a
@@ -113,11 +115,10 @@ func (a *Actor) list(p *pool, backends []messages.Backend) {
 		on[at] = true
 		p.list = append(p.list, at)
 		b := a.backends[at]
-		if b == nil {
-			b = a.add(p, at)
-			b.listed = true
-			a.guests--
-		} else if !b.listed {
+		switch {
+		case b == nil:
+			b = a.add(p, at, true)
+		case !b.listed:
 			b.listed = true
 			a.guests--
 		}
@@ -130,12 +131,6 @@ func (a *Actor) list(p *pool, backends []messages.Backend) {
 			a.strike(b)
 		}
 	}
-	for at, r := range a.memory {
-		if at.pool == p.id && a.backends[at] == nil && !r.plain() {
-			a.admit(p, at)
-		}
-	}
-	a.rulesOfGuests(p)
 }
 
 // strike takes a backend off its list.
@@ -152,21 +147,13 @@ func (a *Actor) strike(b *backend) {
 	a.step(b, standing.Elapsed{}) // without active checks
 }
 
-// rulesOfGuests has new rules count for those on no list, too.
-func (a *Actor) rulesOfGuests(p *pool) {
-	for _, b := range a.backends {
-		if b.pool == p && !b.listed {
-			a.step(b, standing.Elapsed{})
-		}
-	}
-}
-
-// add makes a backend, a guest at first, as it is remembered.
-func (a *Actor) add(p *pool, at place) *backend {
-	b := &backend{place: at, pool: p, used: a.cfg.Now()}
-	b.told = usual(at)
+// add makes a backend as it is remembered.
+func (a *Actor) add(p *pool, at place, listed bool) *backend {
+	b := &backend{place: at, pool: p, listed: listed, used: a.cfg.Now(), told: usual(at)}
 	a.backends[at] = b
-	a.guests++
+	if !listed {
+		a.guests++
+	}
 	if r, ok := a.memory[at]; ok {
 		delete(a.memory, at)
 		a.remember(b, r)
@@ -184,7 +171,7 @@ func (a *Actor) admit(p *pool, at place) *backend {
 		a.log.Debug().Str("pool", string(at.pool)).Str("backend", at.key).Msg("too many backends on no list have failed; this one is not watched")
 		return nil
 	}
-	return a.add(p, at)
+	return a.add(p, at, false)
 }
 
 // makeRoom forgets the guest that was well for longest.
@@ -214,20 +201,16 @@ func (a *Actor) forget(b *backend) {
 	b.pool, b.queued = nil, false // a check that is on its way, or a line to policy, is in vain
 }
 
-// dismiss drops a pool. What it knew is remembered, should it come back.
-func (a *Actor) dismiss(p *pool) {
-	for at, b := range a.backends {
-		if b.pool != p {
-			continue
-		}
-		r := remembered{verdict: b.at.Verdict(), mode: b.at.Mode(), stored: b.stored, modeStored: b.modeStored}
-		if !b.at.Plain() && len(a.memory) < a.cfg.Guests {
-			b.stored, b.modeStored = false, false // not to be erased
-			a.memory[at] = r
-		}
-		b.told = usual(at) // policy has no such pool any more
-		a.forget(b)
+// dismiss drops a backend of a pool that is no more. What was known of it is
+// remembered, should the pool come back.
+func (a *Actor) dismiss(b *backend) {
+	r := remembered{verdict: b.at.Verdict(), mode: b.at.Mode(), stored: b.stored, modeStored: b.modeStored}
+	if !b.at.Plain() && len(a.memory) < maxMemory {
+		b.stored, b.modeStored = false, false // not to be erased
+		a.memory[b.place] = r
 	}
+	b.told = usual(b.place) // policy has no such pool any more
+	a.forget(b)
 }
 
 // adviseOn says which checks are others than was asked for.
