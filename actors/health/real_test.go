@@ -69,20 +69,18 @@ func TestARealBackend(t *testing.T) {
 			if h, ok := m.(messages.HealthChanged); !ok || h.State != want || h.Key != url.Key() {
 				t.Fatalf("policy heard %+v, want %v", m, want)
 			}
-			// The machine may be busy; an interval is a generous allowance for that.
-			if took > most+active.Interval {
+			// The machine may be busy, which costs a check or two.
+			if took > most+2*active.Interval {
 				t.Errorf("%v after %v, want at most %v", want, took, most)
 			}
 		case <-time.After(patience):
 			t.Fatalf("it is never %v", want)
 		}
 	}
-	for range 2 {
-		broken.Store(true)
-		await(messages.Down, 3*active.Interval+active.Timeout)
-		broken.Store(false)
-		await(messages.Up, 2*active.Interval+active.Timeout)
-	}
+	broken.Store(true)
+	await(messages.Down, 3*active.Interval+active.Timeout)
+	broken.Store(false)
+	await(messages.Up, 2*active.Interval+active.Timeout)
 	if saw := backend.saw(); saw == "" {
 		t.Error("the backend saw nobody")
 	}
