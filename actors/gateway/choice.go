@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/actors/porter"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/config"
+	"github.com/sluice-gateway/sluice/runtime/service"
 	"github.com/sluice-gateway/sluice/runtime/supervise"
 	"github.com/sluice-gateway/sluice/stores"
 	"github.com/sluice-gateway/sluice/stores/accounts"
@@ -38,7 +39,7 @@ type choice struct {
 }
 
 // newChoice makes the actors, which use must give their store.
-func newChoice(p config.Process, log zerolog.Logger) *choice {
+func newChoice(p config.Process, processors *service.Processors, log zerolog.Logger) *choice {
 	c := &choice{
 		files:  backendfile.New(backendfile.Config{Log: log}),
 		shells: accounts.NewList("/etc/shells", log),
@@ -53,7 +54,7 @@ func newChoice(p config.Process, log zerolog.Logger) *choice {
 		Health:   c.health.Mailbox(),
 		Log:      log,
 	})
-	c.porter = porter.New(porter.Config{Log: log})
+	c.porter = porter.New(porter.Config{Processors: processors.Urgent(), Log: log})
 	return c
 }
 

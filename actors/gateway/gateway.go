@@ -48,7 +48,7 @@ type Options struct {
 	Getenv     func(string) string
 	LookupEnv  func(string) (string, bool)
 	Ready      func(addresses []string) // called once all listeners are up; may be nil
-	Processors data.Processors          // lent to transfers in TLS; nil: none are
+	Processors *service.Processors      // lent to transfers in TLS and to hashes; nil: none are
 }
 
 // Gateway is one running gateway.
@@ -121,10 +121,10 @@ func (g *Gateway) openHouse(ctx context.Context) error {
 		return err
 	}
 	g.services = &ftpsession.Services{Pipes: data.NewPipes(), Buffers: new(readiness.Buffers)}
-	g.services.Pipes.Processors = g.opts.Processors
+	g.services.Pipes.Processors = g.opts.Processors // lends nothing if it is nil
 	// Before the layout, whose parts save in it or ask it; the stores are opened later.
 	g.vault = vault.New(vault.Config{Store: func() stores.Store { return g.store }, Log: g.log})
-	g.choice = newChoice(g.cfg.Process, g.log)
+	g.choice = newChoice(g.cfg.Process, g.opts.Processors, g.log)
 	if g.layout, err = g.lay(ctx, g.cfg); err != nil {
 		return err
 	}

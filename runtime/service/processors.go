@@ -78,14 +78,30 @@ func ShareProcessors(getenv func(string) string) *Processors {
 }
 
 // Borrow says that there is encryption to be done, until a Return.
-func (p *Processors) Borrow() {
+func (p *Processors) Borrow() { p.borrow(false) }
+
+// Urgent are Processors whose other half is lent without a look: to what would
+// keep one processor busy by itself for many milliseconds, as the hash of a
+// password does, while everybody else waits for it.
+type Urgent struct{ p *Processors }
+
+// Urgent lends at once.
+func (p *Processors) Urgent() Urgent { return Urgent{p} }
+
+// Borrow says that there is such work to be done, until a Return.
+func (u Urgent) Borrow() { u.p.borrow(true) }
+
+// Return ends a Borrow.
+func (u Urgent) Return() { u.p.Return() }
+
+func (p *Processors) borrow(atOnce bool) {
 	if p == nil || p.shared == p.all {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.borrowed++
-	if p.borrowed > crowd*p.shared {
+	if atOnce || p.borrowed > crowd*p.shared {
 		p.raise()
 	}
 	if p.watching {

@@ -209,3 +209,17 @@ func TestNoProcessorsAreLentByNobody(t *testing.T) {
 		t.Errorf("%d, want %d", got, before)
 	}
 }
+
+func TestProcessorsAreLentAtOnceToWhatIsUrgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, m := share(t, 4)
+		p.Urgent().Borrow()
+		wantProcessors(t, 4, "while a hash is computed")
+		p.Urgent().Return()
+		m.pass(quietTime+2*watchTime, 0, 4)
+		wantProcessors(t, 2, "once it has been quiet for long")
+		var nobody *Processors
+		nobody.Urgent().Borrow()
+		nobody.Urgent().Return()
+	})
+}
