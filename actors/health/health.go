@@ -48,7 +48,8 @@ type Config struct {
 	// asked at each start of Run.
 	Store func() stores.Store
 	// TLS is what a check uses with a backend. Nil, or if it gives nil: any
-	// certificate will do, whatever name it bears.
+	// certificate will do, whatever name it bears, and the login at a backend of
+	// scheme ftp goes in clear; with one it goes by TLS if the backend can.
 	TLS func(messages.PoolID, backendurl.URL) *tls.Config
 	// Dial connects a check; nil: TCP.
 	Dial func(ctx context.Context, source netip.Addr, to netip.AddrPort) (net.Conn, error)
