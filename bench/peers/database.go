@@ -34,16 +34,16 @@ type Database struct {
 
 // DatabaseOptions say how a database server is set up; the zero value is a good start.
 type DatabaseOptions struct {
+	// Password of the one account; wonderland by default.
+	Password string
 	// Certificate has the server speak TLS with it, for who asks for TLS.
 	Certificate certs.Files
 }
 
-// The account of every database.
 const (
-	databaseName     = "sluice"
-	databaseUser     = "gateway"
-	databasePassword = "it's a \\secret\\" // what needs quoting somewhere
-	databaseLimit    = 60 * time.Second    // to set one up: a busy machine initialises slowly
+	databaseName  = "sluice"
+	databaseUser  = "gateway"
+	databaseLimit = 60 * time.Second // to set one up: a busy machine initialises slowly
 )
 
 // Addr is host:port of the TCP listener.
@@ -75,7 +75,7 @@ func (d *Database) Stop() {
 }
 
 // launchDatabase makes the folder and the account, and starts the server.
-func launchDatabase(kind string, setUp func(*Database) error) (*Database, error) {
+func launchDatabase(kind string, opt DatabaseOptions, setUp func(*Database) error) (*Database, error) {
 	port, err := FreePort()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", kind, err)
@@ -84,7 +84,10 @@ func launchDatabase(kind string, setUp func(*Database) error) (*Database, error)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", kind, err)
 	}
-	d := &Database{Name: databaseName, Host: "127.0.0.1", Port: port, User: databaseUser, Password: databasePassword, kind: kind, dir: dir}
+	if opt.Password == "" {
+		opt.Password = "wonderland"
+	}
+	d := &Database{Name: databaseName, Host: "127.0.0.1", Port: port, User: databaseUser, Password: opt.Password, kind: kind, dir: dir}
 	err = setUp(d)
 	if err == nil {
 		err = d.begin(d)

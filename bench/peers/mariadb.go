@@ -23,7 +23,7 @@ func LaunchMariaDB(opt DatabaseOptions) (*Database, error) {
 	if !executable(filepath.Join(root, "usr/sbin/mariadbd")) {
 		return nil, fmt.Errorf("look for mariadb: %w: it is not in %s; run .ci/peers, which unpacks the package mariadb-server-core", ErrUnavailable, cache)
 	}
-	return launchDatabase("mariadb", func(d *Database) error {
+	return launchDatabase("mariadb", opt, func(d *Database) error {
 		if err := d.setUpMariaDB(root, opt); err != nil {
 			return fmt.Errorf("start mariadb: %w", err)
 		}

@@ -57,7 +57,7 @@ func LaunchPostgres(opt DatabaseOptions) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	return launchDatabase("postgres", func(d *Database) error {
+	return launchDatabase("postgres", opt, func(d *Database) error {
 		if os.Geteuid() == 0 && !passable(in.bin) {
 			if in, err = d.copied(in); err != nil {
 				return fmt.Errorf("start postgres: %w", err)

@@ -45,15 +45,18 @@ func sqliteRig(t *testing.T) *rig {
 		slow: "n FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c) SELECT n FROM c) WHERE n < 0 LIMIT 1"}
 }
 
+// quoting is a password that needs quoting wherever one is written.
+const quoting = `it's a \ "secret" \'`
+
 func postgresRig(t *testing.T) *rig {
 	t.Helper()
-	server := peers.StartPostgres(t, peers.DatabaseOptions{})
+	server := peers.StartPostgres(t, peers.DatabaseOptions{Password: quoting})
 	return networkRig(t, &rig{dialect: Postgres, server: server, text: "TEXT", slow: "pg_sleep(10)::text"})
 }
 
 func mariaRig(t *testing.T) *rig {
 	t.Helper()
-	server := peers.StartMariaDB(t, peers.DatabaseOptions{})
+	server := peers.StartMariaDB(t, peers.DatabaseOptions{Password: quoting})
 	return networkRig(t, &rig{dialect: MySQL, server: server, text: "TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin", slow: "SLEEP(10)"})
 }
 

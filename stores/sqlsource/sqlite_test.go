@@ -2,6 +2,7 @@ package sqlsource
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"os"
@@ -105,6 +106,60 @@ func TestSQLiteFile(t *testing.T) {
 		s := r.source(t, Query{Verb: "FREEFORM", Text: "UPDATE proxy_user_servers SET url = url RETURNING url"}, Config{})
 		expect(t, s, joe, "ftp://h")
 	})
+}
+
+// A query may name another database, and be asked by group.
+func TestNamedConnection(t *testing.T) {
+	first, second := sqliteRig(t), sqliteRig(t)
+	first.seed(t, [2]string{"staff", "ftp://first"})
+	second.seed(t, [2]string{"staff", "ftp://second"})
+	other := second.conn
+	other.Name = "other"
+	d := first.databases(t, Config{
+		Backend:     "postgres", // is about SQLConnectInfo alone
+		Connections: []Connection{{Name: DefaultConnection, Backend: "sqlite3", Database: first.conn.Database}, other, {Name: "other", Database: "/nowhere"}},
+		Queries:     map[string]Query{"a": byName, "b": {Verb: "select", Text: byName.Text, Connection: "other"}},
+	})
+	for query, want := range map[string]string{"a": "ftp://first", "b": "ftp://second"} {
+		s, err := d.Source(query, ByGroup)
+		must(t, err)
+		expect(t, s, stores.Asker{User: "joe", Group: "staff"}, want)
+		expect(t, s, stores.Asker{User: "staff"})
+	}
+	must(t, d.Close())
+	if _, err := d.Source("a", ByUser); err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func BenchmarkSQLite(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "bench.db")
+	admin, err := sql.Open("sqlite", "file:"+escapePath(path))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer admin.Close()
+	for _, text := range []string{
+		"CREATE TABLE t (user_name TEXT PRIMARY KEY, url TEXT)",
+		"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n < 10000) INSERT INTO t SELECT 'user' || n, 'ftp://192.0.2.1:2121' FROM c",
+	} {
+		if _, err := admin.Exec(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	d := New(Config{Connections: []Connection{{Name: DefaultConnection, Database: path}},
+		Queries: map[string]Query{"q": {Verb: "SELECT", Text: "url FROM t WHERE user_name = '%{0}'"}}})
+	defer d.Close()
+	s, err := d.Source("q", ByUser)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Backends(context.Background(), stores.Asker{User: "user5000"}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func must(t *testing.T, err error) {
