@@ -38,6 +38,10 @@ const unfit = "\x00"
 // be for another change to show the same time.
 const glance = time.Second
 
+// settle is how long a file has to be left alone before it is read again: it may
+// still be being written.
+const settle = 200 * time.Millisecond
+
 // rewriting makes the hooks of sessions. Servers that name the same file share
 // its table, as long as one of them is in use.
 type rewriting struct {
@@ -178,6 +182,10 @@ func (f *mapFile) read() error {
 	if f.seen != nil && !f.young && sameFile(f.seen, info) {
 		return nil
 	}
+	if age := f.now().Sub(info.ModTime()); f.seen != nil && 0 <= age && age < settle {
+		f.due.Store(int64(f.now().Sub(f.start) + settle))
+		return nil
+	}
 	text, info, err := readMap(f.path)
 	if err != nil {
 		return err
@@ -187,7 +195,7 @@ func (f *mapFile) read() error {
 		return fmt.Errorf("reading RewriteMap '%s': %w", f.path, err)
 	}
 	if f.seen != nil && !sameFile(f.seen, info) {
-		f.log.Info().Str("file", f.path).Int("keys", table.Len()).Ints("passed over", table.Skipped).Msg("a RewriteMap has changed")
+		f.log.Info().Str("file", f.path).Int("keys", table.Len()).Ints("skipped", table.Skipped).Msg("a RewriteMap has changed")
 	}
 	f.table.Store(table)
 	f.seen, f.young = info, f.now().Sub(info.ModTime()) < 2*glance

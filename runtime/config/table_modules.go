@@ -21,7 +21,7 @@ rule. What a client sends is never read as a substitution; a result with CR, LF 
 		parse: parseRewriteRule},
 	{Name: "RewriteMap", Contexts: anyServer, Syntax: "name txt:/file | int:function", many: true,
 		Text: `Names a lookup for ${name:key|default}: a file of pairs, one in a line, or a function: tolower, toupper, unescape, utf8trans,
-idnatrans, or replaceall with ${name:/text/old/new}. A file that changes takes effect within a second; it must not be writable to all.`,
+idnatrans, or replaceall with ${name:/text/old/new}. A file that changes takes effect within seconds; it must not be writable to all.`,
 		parse: parseRewriteMap},
 	{Name: "RewriteMaxReplace", Contexts: anyServer, Syntax: "n", Default: "8", Unit: "replacements",
 		Text:  `Most replacements that int:replaceall makes; text that would need more stays as it is.`,
