@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -107,7 +108,7 @@ func (b *book) configure(pools []messages.Pool, log zerolog.Logger) {
 	b.pools, b.order = map[messages.PoolID]*pool{}, nil
 	for _, conf := range pools {
 		p := b.open(conf, old[conf.ID])
-		if p.err != nil {
+		if p.err != nil && !errors.Is(p.err, ErrEmptyPool) { // picks may bring candidates of their own
 			log.Error().Str("pool", string(conf.ID)).Err(p.err).Msg("no backend can be picked from this pool")
 		}
 		b.pools[conf.ID] = p

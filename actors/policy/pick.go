@@ -13,7 +13,7 @@ import (
 // Reasons for an empty answer to a pick.
 var (
 	ErrUnknownPool = errors.New("no such pool of backends is configured")
-	ErrEmptyPool   = errors.New("the pool has no backends: check ProxyReverseServers")
+	ErrEmptyPool   = errors.New("it lists no backends for everybody (ProxyReverseServers)")
 	ErrAllDown     = choice.ErrAllDown
 	ErrAllFull     = choice.ErrAllFull
 )

@@ -128,7 +128,7 @@ func (m *Machine) loginChecked(ev messages.LoginChecked) {
 		m.note(Error, "error checking the login of USER "+m.login.user, ev.Err)
 		m.turnAway(m.denial())
 	case !ev.Granted:
-		m.note(Info, "USER "+m.login.user+" (Login failed): "+ev.Reason, nil)
+		m.note(Debug, "USER "+m.login.user+" is not let in: "+ev.Reason, nil) // the porter said it aloud
 		m.deny(m.denial())
 	default:
 		m.login.group = ev.Group
