@@ -56,7 +56,11 @@ func (m *Machine) picked(ev messages.BackendPicked) {
 		return
 	}
 	if ev.Err != nil {
-		m.note(Error, "error selecting backend server", ev.Err)
+		level := Error
+		if errors.Is(ev.Err, ErrUnlisted) {
+			level = Info // anybody may give any name
+		}
+		m.note(level, "error selecting backend server", ev.Err)
 		m.withoutBackend("no backend to choose", ev.Err)
 		return
 	}
