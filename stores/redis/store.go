@@ -58,6 +58,7 @@ type Store struct {
 
 	leases leases
 	beaten atomic.Bool // there is a lease to give up
+	closed atomic.Bool
 }
 
 var _ stores.Shared = (*Store)(nil)
@@ -207,7 +208,7 @@ func (s *Store) answered(answer []any, changes []stores.Change) error {
 // Close gives up the lease, if Redis can be told, and ends everything.
 // Closing again is harmless.
 func (s *Store) Close() error {
-	if s.life.Err() != nil {
+	if s.closed.Swap(true) {
 		return nil
 	}
 	if s.beaten.Load() {
