@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // What is wrong in the configuration is said before anybody logs in.
@@ -143,6 +145,39 @@ func TestAddressesOfMySQL(t *testing.T) {
 	} {
 		if network, address := tt.c.mysqlAddress(); network+" "+address != tt.want {
 			t.Errorf("%s: %s %s, want %s", claim, network, address, tt.want)
+		}
+	}
+}
+
+func TestWaysToPostgres(t *testing.T) {
+	for claim, tt := range map[string]struct {
+		host, mode string
+		want       string
+	}{
+		"tls_then_clear":        {"a", "prefer", "a:5433 tls a, a:5433 clear"},
+		"tls_alone":             {"a", "require", "a:5433 tls a"},
+		"clear_alone":           {"a", "disable", "a:5433 clear"},
+		"a_socket_is_clear":     {"/run/postgresql", "require", "/run/postgresql:5433 clear"},
+		"hosts_one_by_one":      {"a,b", "require", "a:5433 tls a, b:5433 tls b"},
+		"quotes_stay_in_a_host": {"a' sslmode='x", "disable", "a' sslmode='x:5433 clear"},
+	} {
+		c := Connection{Database: "d", Host: tt.host, Port: "5433", User: "u", TLS: []Option{{"ssl-mode", tt.mode}}}
+		config, err := c.postgresConfig(time.Second)
+		if err != nil {
+			t.Errorf("%s: %v", claim, err)
+			continue
+		}
+		all := append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}}, config.Fallbacks...)
+		var ways []string
+		for _, a := range all {
+			way := fmt.Sprintf("%s:%d clear", a.Host, a.Port)
+			if a.TLSConfig != nil {
+				way = fmt.Sprintf("%s:%d tls %s", a.Host, a.Port, a.TLSConfig.ServerName)
+			}
+			ways = append(ways, way)
+		}
+		if got := strings.Join(ways, ", "); got != tt.want {
+			t.Errorf("%s: %s, want %s", claim, got, tt.want)
 		}
 	}
 }

@@ -18,6 +18,14 @@ import (
 // openPostgres makes connections as libpq would: a host that begins with "/"
 // is the directory of the server's socket, no host is this machine's usual one.
 func openPostgres(c Connection, limit time.Duration) (driver.Connector, error) {
+	config, err := c.postgresConfig(limit)
+	if err != nil {
+		return nil, err
+	}
+	return stdlib.GetConnector(*config), nil
+}
+
+func (c Connection) postgresConfig(limit time.Duration) (*pgx.ConnConfig, error) {
 	guard, err := c.secure()
 	if err != nil {
 		return nil, err
@@ -27,18 +35,32 @@ func openPostgres(c Connection, limit time.Duration) (driver.Connector, error) {
 		return nil, fmt.Errorf("%s: its words are not understood: check database, host, port and user", c) // err quotes them all
 	}
 	config.ConnectTimeout = limit
-	config.Fallbacks = nil
 	// Descriptions of statements are kept here, not in the server, so that
 	// poolers between may give each question to another server.
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	if network, _ := pgconn.NetworkAddress(config.Host, config.Port); network != "unix" && guard.config != nil {
-		config.TLSConfig = guard.config
-		config.TLSConfig.ServerName = config.Host
-		if guard.mode == prefer {
-			config.Fallbacks = []*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port}}
+	attempts := guard.attempts(append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port}}, config.Fallbacks...))
+	config.Host, config.Port, config.TLSConfig = attempts[0].Host, attempts[0].Port, attempts[0].TLSConfig
+	config.Fallbacks = attempts[1:]
+	return config, nil
+}
+
+// attempts lists the ways to reach PostgreSQL in the order to try: each of
+// its hosts ("a,b", as libpq has it) with TLS, without, or both.
+func (s secure) attempts(hosts []*pgconn.FallbackConfig) []*pgconn.FallbackConfig {
+	var all []*pgconn.FallbackConfig
+	for _, h := range hosts {
+		if network, _ := pgconn.NetworkAddress(h.Host, h.Port); network == "unix" || s.config == nil {
+			all = append(all, &pgconn.FallbackConfig{Host: h.Host, Port: h.Port})
+			continue
+		}
+		config := s.config.Clone()
+		config.ServerName = h.Host
+		all = append(all, &pgconn.FallbackConfig{Host: h.Host, Port: h.Port, TLSConfig: config})
+		if s.mode == prefer {
+			all = append(all, &pgconn.FallbackConfig{Host: h.Host, Port: h.Port})
 		}
 	}
-	return stdlib.GetConnector(*config), nil
+	return all
 }
 
 // postgresWords writes the connection as "key='value' …". TLS is left to us.

@@ -72,7 +72,10 @@ func (m mode) apply(config *tls.Config, host string) (*tls.Config, error) {
 	switch m {
 	case disable:
 		return nil, nil
-	case prefer, require:
+	case prefer:
+		config.InsecureSkipVerify = true     // as the mode says
+		config.MinVersion = tls.VersionTLS10 // an old server would be spoken to in clear otherwise
+	case require:
 		config.InsecureSkipVerify = true // as the mode says
 	case verifyCA:
 		config.InsecureSkipVerify = true // of the name alone: the chain is verified here
