@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -249,3 +250,5 @@ func (f *faulty) Sync(ctx context.Context) error {
 }
 
 func quiet() zerolog.Logger { return zerolog.Nop() }
+
+func addr(n int64) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, byte(n >> 8), byte(n)}) }

@@ -21,7 +21,6 @@ type outbox struct {
 	cfg    Config
 	log    zerolog.Logger
 	kids   *supervise.Group
-	writer *writer
 	jobs   chan []stores.Change // capacity 1, sent to only while not busy
 	done   chan error           // capacity 1, one answer per job
 	timer  *time.Timer
@@ -71,7 +70,6 @@ func newOutbox(ctx context.Context, cfg Config, log zerolog.Logger, sticky *choi
 	if shared {
 		w.log = log.Level(zerolog.ErrorLevel) // an outage is said once for all calls
 	}
-	o.writer = w
 	o.kids.Go(ctx, w) // ends when jobs is closed
 	return o
 }
@@ -88,12 +86,6 @@ func (o *outbox) close(abandon func()) {
 
 // due fires when it is time to flush.
 func (o *outbox) due() <-chan time.Time { return o.timer.C }
-
-// ended reports the end of the writer, which should outlive the loop.
-func (o *outbox) ended(e supervise.Exit) bool {
-	w, ok := e.Actor.(*writer)
-	return ok && w == o.writer
-}
 
 func (o *outbox) arm(after time.Duration) {
 	if !o.armed && !o.busy {

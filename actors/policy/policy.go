@@ -163,9 +163,7 @@ func (a *Actor) Run(ctx context.Context) error {
 	a.wake(kidsCtx)
 
 	for {
-		if a.share.wanting {
-			a.share.want(a.book, &a.parked)
-		}
+		a.share.want(a.book, &a.parked)
 		a.out.hold(a.share.on() && (a.share.down || a.loading.running))
 		select {
 		case m := <-a.box.C():
@@ -176,10 +174,10 @@ func (a *Actor) Run(ctx context.Context) error {
 		case err := <-a.out.done:
 			a.written(err)
 		case exit := <-a.out.kids.Exits():
-			return fmt.Errorf("the %v ended early: %w", exit.Actor, exit.Err)
+			return early(exit)
 		case exit := <-a.kids.Exits():
-			if _, ok := exit.Actor.(*loader); ctx.Err() == nil && (!ok || exit.Err != nil) {
-				return fmt.Errorf("the %v ended early: %w", exit.Actor, exit.Err)
+			if !proper(ctx, exit) {
+				return early(exit)
 			}
 		case p := <-a.loading.pieces:
 			a.loaded(kidsCtx, p)
@@ -203,6 +201,17 @@ func (a *Actor) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// proper reports whether a child was meant to end: with the actor, or the
+// loader when it is done.
+func proper(ctx context.Context, exit supervise.Exit) bool {
+	_, loads := exit.Actor.(*loader)
+	return ctx.Err() != nil || loads && exit.Err == nil
+}
+
+func early(exit supervise.Exit) error {
+	return fmt.Errorf("the %v ended early: %w", exit.Actor, exit.Err)
 }
 
 // wake brings the actor to where it was: from the store, and after a crash

@@ -84,10 +84,10 @@ func (s *share) on() bool { return s.store != nil }
 
 // want asks for the turns that are missing in reserves.
 func (s *share) want(b *book, parked *parked) {
-	s.wanting = false
-	if !s.on() || s.asking || s.down {
+	if !s.wanting || !s.on() || s.asking || s.down {
 		return
 	}
+	s.wanting = false
 	var asks []ask
 	for _, p := range b.order {
 		if p.err != nil && !errors.Is(p.err, ErrEmptyPool) || !p.law.Turns() {
@@ -195,10 +195,9 @@ func (s *share) beater(ctx context.Context) error {
 				h.others, err = s.store.Beat(call, own)
 				return err
 			})
-			if ctx.Err() != nil {
-				return nil // the end is no outage
+			if !ended(ctx) {
+				s.heard <- h // capacity 1, one answer per job
 			}
-			s.heard <- h // capacity 1, one answer per job
 		case <-ctx.Done():
 			return nil
 		}
@@ -207,7 +206,7 @@ func (s *share) beater(ctx context.Context) error {
 
 // watcher is the child that hears what other gateways do.
 func (s *share) watcher(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for !ended(ctx) {
 		err := attempt(func() error {
 			return s.store.Watch(ctx, func(n stores.News) {
 				select {
@@ -216,7 +215,7 @@ func (s *share) watcher(ctx context.Context) error {
 				}
 			})
 		})
-		if ctx.Err() != nil {
+		if ended(ctx) {
 			break
 		}
 		s.log.Warn().Err(fmt.Errorf("watch the shared store: %w", err)).Msg("what other gateways do is not heard; watching begins again")
@@ -227,3 +226,7 @@ func (s *share) watcher(ctx context.Context) error {
 	}
 	return nil
 }
+
+// ended reports that a child is to end: an error that came by that is no
+// outage.
+func ended(ctx context.Context) bool { return ctx.Err() != nil }

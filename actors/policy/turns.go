@@ -105,11 +105,9 @@ func (t *turner) Run(ctx context.Context) error {
 	for {
 		select {
 		case asks := <-t.asks:
-			got := t.take(ctx, asks)
-			if ctx.Err() != nil {
-				return nil // the end is no outage
+			if got := t.take(ctx, asks); !ended(ctx) {
+				t.done <- got // never blocks
 			}
-			t.done <- got // never blocks
 		case <-ctx.Done():
 			return nil
 		}

@@ -106,27 +106,32 @@ func TestBackendsThatNobodyIsAssignedToAreForgotten(t *testing.T) {
 	}
 }
 
-// TestMillionAllocates states what a million assignments take.
-func TestMillionAllocates(t *testing.T) {
-	if testing.Short() {
-		t.Skip("half a second")
+// TestAssignmentsAreSmall states what an assignment takes. A tenth of a
+// million in a tenth of the shards is as a million is, and quicker.
+func TestAssignmentsAreSmall(t *testing.T) {
+	if each := size(400_000, 100_000); each > 64 {
+		t.Errorf("%.1f bytes for each assignment, want at most 64", each)
 	}
+}
+
+// BenchmarkMemory holds a million.
+func BenchmarkMemory(b *testing.B) {
+	for range b.N {
+		b.ReportMetric(size(4<<20, 1e6), "bytes/assignment")
+	}
+}
+
+// size is the bytes that each of n assignments takes.
+func size(limit, n int) float64 {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	table := NewTable(4 << 20)
-	fill(table, 1e6)
+	table := NewTable(limit)
+	fill(table, n)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if table.Len() != 1e6 {
-		t.Errorf("%d assignments", table.Len())
-	}
-	each := float64(after.HeapAlloc-before.HeapAlloc) / 1e6
-	t.Logf("%.1f bytes for each assignment", each)
-	if each > 64 {
-		t.Errorf("%.1f bytes for each assignment, want at most 64", each)
-	}
-	runtime.KeepAlive(table)
+	defer runtime.KeepAlive(table)
+	return float64(after.HeapAlloc-before.HeapAlloc) / float64(table.Len())
 }
 
 func fill(table *Table, n int) {
