@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -12,7 +14,9 @@ import (
 	"github.com/sluice-gateway/sluice/actors/health"
 	"github.com/sluice-gateway/sluice/actors/policy"
 	"github.com/sluice-gateway/sluice/actors/porter"
+	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/backendurl"
 	"github.com/sluice-gateway/sluice/runtime/config"
 	"github.com/sluice-gateway/sluice/runtime/service"
 	"github.com/sluice-gateway/sluice/runtime/supervise"
@@ -35,7 +39,14 @@ type choice struct {
 	shells *accounts.List     // /etc/shells
 	banned *accounts.List     // /etc/ftpusers
 
+	tls    atomic.Pointer[map[messages.PoolID]backendTLS]
 	former *layout // the one before a reload, whose databases may still be asked
+}
+
+// backendTLS is TLS with the backends of one pool.
+type backendTLS struct {
+	client   *stage.Client // nil: ProxyTLSEngine off
+	required bool          // ProxyTLSEngine on
 }
 
 // newChoice makes the actors, which use must give their store.
@@ -45,8 +56,11 @@ func newChoice(p config.Process, processors *service.Processors, log zerolog.Log
 		shells: accounts.NewList("/etc/shells", log),
 		banned: accounts.NewList("/etc/ftpusers", log),
 	}
+	c.tls.Store(&map[messages.PoolID]backendTLS{})
 	c.policy = policy.New(policy.Config{Log: log})
-	c.health = health.New(health.Config{Policy: c.policy.Mailbox(), Store: func() stores.Store { return c.store }, Log: log})
+	c.health = health.New(health.Config{
+		Policy: c.policy.Mailbox(), Store: func() stores.Store { return c.store }, TLS: c.terms, Log: log,
+	})
 	c.discovery = discovery.New(discovery.Config{
 		Resolver: dns.New(dns.Config{Servers: p.DNSServers}),
 		Lists:    c.files,
@@ -64,6 +78,18 @@ func (c *choice) use(store stores.Store) {
 	c.policy.Use(store, c.health.Mailbox())
 }
 
+// terms are how checks speak TLS with the backends of a pool: as its sessions do.
+func (c *choice) terms(id messages.PoolID, url backendurl.URL) health.Terms {
+	t := (*c.tls.Load())[id]
+	if t.client == nil {
+		return health.Terms{}
+	}
+	return health.Terms{
+		Config:   func(at netip.Addr) *tls.Config { return t.client.Check(url, at) },
+		Required: t.required,
+	}
+}
+
 // plant adds the actors to the tree.
 func (c *choice) plant(tree *supervise.Tree) {
 	tree.Add(supervise.Child{Actor: c.policy, Retire: c.policy.Mailbox().Retire})
@@ -79,13 +105,15 @@ func (c *choice) install(l *layout) error {
 	var pools []messages.Pool
 	var watched []messages.HealthPool
 	var sources []discovery.Prepared
-	books := porter.Books{}
+	books, secure := porter.Books{}, map[messages.PoolID]backendTLS{}
 	for _, o := range l.offers {
+		secure[o.pool.ID] = o.tls
 		pools, watched, sources = append(pools, o.pool), append(watched, o.health), append(sources, o.sources)
 		if o.book != nil {
 			books[o.bookName] = o.book
 		}
 	}
+	c.tls.Store(&secure)
 	if err := c.policy.Mailbox().Tell(messages.ConfigurePools{Pools: pools}, installTimeout); err != nil {
 		return fmt.Errorf("telling policy the pools: %w", err)
 	}

@@ -34,6 +34,7 @@ type site struct {
 type offer struct {
 	pool     messages.Pool
 	health   messages.HealthPool
+	tls      backendTLS
 	sources  discovery.Prepared
 	bookName string
 	book     *porter.Book         // nil: the gateway itself authenticates nobody
@@ -106,6 +107,7 @@ func (g *Gateway) wing(ctx context.Context, cfg *config.Config, s *site, set *co
 		return wing{}, errors.Join(err, o.close())
 	}
 	o.health.Source = setup.Source
+	o.tls = backendTLS{client: setup.BackendTLS, required: set.BackendTLS.Engine == config.TLSOn}
 	s.offers = append(s.offers, o)
 	return wing{setup: setup}, nil
 }

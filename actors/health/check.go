@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -24,7 +23,7 @@ type check struct {
 	source         netip.Addr
 	timeout        time.Duration
 	user, password string
-	tls            *tls.Config // nil: any certificate will do
+	tls            Terms
 	dial           func(ctx context.Context, source netip.Addr, to netip.AddrPort) (net.Conn, error)
 
 	// set by Run
@@ -34,9 +33,9 @@ type check struct {
 
 func (c *check) String() string { return c.kind.String() + " check of " + c.url.Key() }
 
-func (a *Actor) tlsFor(id messages.PoolID, u backendurl.URL) *tls.Config {
+func (a *Actor) tlsFor(id messages.PoolID, u backendurl.URL) Terms {
 	if a.cfg.TLS == nil {
-		return nil
+		return Terms{}
 	}
 	return a.cfg.TLS(id, u)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -45,10 +46,10 @@ func (c *check) speakFTP(ctx context.Context, conn net.Conn) error {
 
 // deeper is what comes after the greeting.
 func (c *check) deeper(ctx context.Context, d *dialogue) error {
-	required := c.kind == messages.TLSCheck || c.url.Scheme == backendurl.FTPS
+	required := c.kind == messages.TLSCheck || c.url.Scheme == backendurl.FTPS || c.tls.Required
 	// A password takes the way that is safest; where TLS is not required and the
 	// gateway has none for this backend, that is the plain one.
-	wanted := c.kind == messages.TLSCheck || c.kind == messages.LoginCheck && (required || c.tls != nil)
+	wanted := c.kind == messages.TLSCheck || c.kind == messages.LoginCheck && (required || c.tls.Config != nil)
 	if wanted && !c.url.Implicit {
 		if err := d.upgrade(ctx, c, required); err != nil {
 			return err
@@ -90,9 +91,9 @@ func (d *dialogue) upgrade(ctx context.Context, c *check, required bool) error {
 }
 
 func (d *dialogue) secure(ctx context.Context, c *check) error {
-	conf := c.tls
-	if conf == nil {
-		conf = &tls.Config{InsecureSkipVerify: true} // as the configuration of this actor says
+	conf := &tls.Config{InsecureSkipVerify: true} // as the configuration of this actor says
+	if c.tls.Config != nil {
+		conf = c.tls.Config(addrOf(d.conn))
 	}
 	if conf.ServerName == "" {
 		conf = conf.Clone()
@@ -104,6 +105,14 @@ func (d *dialogue) secure(ctx context.Context, c *check) error {
 	}
 	d.conn = t
 	return nil
+}
+
+func addrOf(conn net.Conn) netip.Addr {
+	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return tcp.AddrPort().Addr().Unmap()
 }
 
 func (d *dialogue) command(c ftp.Command) (ftp.Reply, error) {

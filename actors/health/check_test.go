@@ -163,7 +163,7 @@ func TestLoginChecks(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			check := asking(t, messages.LoginCheck, c.url, listen(t, c.server.serve))
-			check.tls = c.tls
+			check.tls = terms(c.tls)
 			run(t, check, c.gist)
 			if saw := c.server.saw(); saw != c.saw {
 				t.Errorf("the backend saw %q, want %q", saw, c.saw)
@@ -193,7 +193,7 @@ func TestTLSChecks(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			check := asking(t, messages.TLSCheck, c.url, listen(t, c.server.serve))
-			check.tls = c.tls
+			check.tls = terms(c.tls)
 			run(t, check, c.gist)
 		})
 	}
@@ -224,4 +224,24 @@ func TestSSHChecks(t *testing.T) {
 	}
 	run(t, asking(t, messages.SSHCheck, "sftp://h", listen(t, hangsUp("SSH-2.0-x\r\n"))), "the key exchange")
 	run(t, asking(t, messages.SSHCheck, "sftp://h", listen(t, new(ftpServer).serve)), "the key exchange")
+}
+
+// terms are those of a configuration; none without one.
+func terms(c *tls.Config) Terms {
+	if c == nil {
+		return Terms{}
+	}
+	return Terms{Config: func(netip.Addr) *tls.Config { return c }}
+}
+
+func TestLoginWhereTLSIsRequired(t *testing.T) {
+	_, trusting := identity(t)
+	server := &ftpServer{password: secret}
+	check := asking(t, messages.LoginCheck, "ftp://localhost", listen(t, server.serve))
+	check.tls = terms(trusting)
+	check.tls.Required = true
+	run(t, check, "AUTH TLS was answered with 500")
+	if saw := server.saw(); saw != "AUTH TLS" {
+		t.Errorf("the backend saw %q", saw)
+	}
 }

@@ -47,10 +47,10 @@ type Config struct {
 	// Store gives the store, which the caller opens and closes. Required. It is
 	// asked at each start of Run.
 	Store func() stores.Store
-	// TLS is what a check uses with a backend. Nil, or if it gives nil: any
+	// TLS says how a check speaks TLS with a backend. Nil, or without a Config: any
 	// certificate will do, whatever name it bears, and the login at a backend of
-	// scheme ftp goes in clear; with one it goes by TLS if the backend can.
-	TLS func(messages.PoolID, backendurl.URL) *tls.Config
+	// ftp:// goes in clear.
+	TLS func(messages.PoolID, backendurl.URL) Terms
 	// Dial connects a check; nil: TCP.
 	Dial func(ctx context.Context, source netip.Addr, to netip.AddrPort) (net.Conn, error)
 
@@ -69,6 +69,12 @@ type Config struct {
 	Now  func() time.Time // nil: time.Now
 	Rand *rand.Rand       // owned by the actor from then on; nil: seeded by chance
 	Log  zerolog.Logger
+}
+
+// Terms are how TLS is spoken with a backend.
+type Terms struct {
+	Config   func(at netip.Addr) *tls.Config // for the backend at that address
+	Required bool                            // never in clear (ProxyTLSEngine on)
 }
 
 func (c Config) withDefaults() Config {

@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -45,7 +44,7 @@ func TestARealBackend(t *testing.T) {
 	policy := mailbox.New[messages.ToPolicy](16)
 	a := New(Config{
 		Policy: policy, Store: func() stores.Store { return kept }, Log: zerolog.Nop(),
-		TLS: func(messages.PoolID, backendurl.URL) *tls.Config { return trusting.Clone() },
+		TLS: func(messages.PoolID, backendurl.URL) Terms { return terms(trusting.Clone()) },
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	var wg conc.WaitGroup

@@ -227,7 +227,7 @@ func (a *Actor) adviseOn(p *pool, backends []messages.Backend) {
 				Msg("this check does not fit the backend, or lacks an account; another one is done")
 		}
 		secure := kind == messages.TLSCheck || b.URL.Implicit || kind == messages.LoginCheck && b.URL.Scheme == backendurl.FTPS
-		trusting = trusting || secure && a.tlsFor(p.id, b.URL) == nil
+		trusting = trusting || secure && a.tlsFor(p.id, b.URL).Config == nil
 	}
 	if trusting {
 		a.log.Warn().Str("pool", string(p.id)).Msg("checks over TLS take any certificate: they show that a backend speaks TLS, not that it is the right one")

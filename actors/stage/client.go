@@ -2,6 +2,7 @@ package stage
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -96,6 +97,23 @@ func (c *Client) Visit(url backendurl.URL) *Visit {
 		v.sni = url.Host // crypto/tls leaves IP literals out
 	}
 	return v
+}
+
+// Check is for a connection that a health check makes: it belongs to no session,
+// resumes nothing and leaves nothing behind, but takes only what a session would.
+// The backend is at an address; an invalid one is not known.
+func (c *Client) Check(url backendurl.URL, at netip.Addr) *tls.Config {
+	config := c.base.Clone()
+	if isASCII(url.Host) {
+		config.ServerName = url.Host
+	}
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		if c.config.NoVerify {
+			return nil
+		}
+		return c.verifier.verify(state.PeerCertificates, url.Host, at)
+	}
+	return config
 }
 
 func isASCII(s string) bool {
