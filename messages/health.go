@@ -84,7 +84,7 @@ type WatchPool struct {
 	Backends []Backend
 }
 
-// BackendObserved says what became of an attempt, or of a session. It comes
+// BackendObserved says what became of an attempt. It comes
 // from policy, in the order of events.
 type BackendObserved struct {
 	Pool PoolID
@@ -97,6 +97,13 @@ type BackendObserved struct {
 	// Failures counts the failures of this backend in a row up to this one, so
 	// that none is missed in a gap. 0: not counted.
 	Failures int
+}
+
+// BackendLeft says that a backend broke off a session. That brings doubt and no
+// more: clients can lead a backend to break off theirs.
+type BackendLeft struct {
+	Pool PoolID
+	Key  string
 }
 
 // BackendMode is what an administrator wants of a backend.
@@ -147,5 +154,6 @@ type BackendHealth struct {
 func (WatchPools) toHealth()      {}
 func (WatchPool) toHealth()       {}
 func (BackendObserved) toHealth() {}
+func (BackendLeft) toHealth()     {}
 func (SetBackendMode) toHealth()  {}
 func (DescribeHealth) toHealth()  {}

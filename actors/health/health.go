@@ -32,6 +32,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/sluice-gateway/sluice/actors/health/standing"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
@@ -251,6 +252,10 @@ func (a *Actor) handle(m messages.ToHealth) {
 	switch m := m.(type) {
 	case messages.BackendObserved:
 		a.observe(m)
+	case messages.BackendLeft:
+		if b := a.backends[place{m.Pool, m.Key}]; b != nil {
+			a.step(b, standing.Suspected{})
+		}
 	case messages.WatchPools:
 		a.watchPools(m.Pools)
 	case messages.WatchPool:

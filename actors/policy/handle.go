@@ -52,8 +52,7 @@ func (a *Actor) lost(m messages.ReportLost) {
 		a.log.Warn().Uint64("lease", uint64(m.Lease)).Msg("a loss was reported for a lease that is not open; ignored")
 		return
 	}
-	a.observe(l.to, reason(m.Err), 0)
-	l.to.Changed()
+	a.teller.left(l.to)
 	a.log.Debug().Str("pool", l.to.pool).Str("backend", l.to.Key).Err(m.Err).Msg("a backend broke off a session")
 }
 

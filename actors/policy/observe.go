@@ -44,6 +44,14 @@ func (t *teller) tell(c *counted, m messages.BackendObserved) {
 	}
 }
 
+// left tells that a backend broke off a session. Where that does not fit, the
+// next attempt finds out.
+func (t *teller) left(c *counted) {
+	if t.on {
+		_ = t.health.TrySend(messages.BackendLeft{Pool: messages.PoolID(c.pool), Key: c.Key})
+	}
+}
+
 // again tells what fits now and returns those that are told.
 func (t *teller) again() (told []*counted) {
 	for len(t.untold) > 0 {
@@ -69,7 +77,7 @@ func reason(err error) error {
 	return err
 }
 
-// observe notes what became of an attempt or a session: nil is a good banner.
+// observe notes what became of an attempt: nil is a good banner.
 func (a *Actor) observe(c *counted, err error, took time.Duration) {
 	seq, row := c.Gate.Observe(err != nil)
 	a.teller.tell(c, messages.BackendObserved{

@@ -7,6 +7,8 @@
 //     is in doubt, until an attempt succeeds: so many may be on their way at one
 //     time as failures are missing to the limit, and no more. At the limit it is
 //     down. When its time is over it is probing: one attempt at a time finds out.
+//   - A session that breaks off brings doubt, and is no failure: a client can be
+//     the cause of it.
 //   - Strikes are forgotten when they are older than that time; the doubt is not.
 //   - What fails while the backend is down began earlier, or knew what it did:
 //     it does not lengthen the time. What succeeds ends it.

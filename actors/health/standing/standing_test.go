@@ -23,6 +23,7 @@ var (
 // play lets the words of a script happen, separated by blanks:
 //
 //	ok bad good refused    what clients and checks meet
+//	left                   a session broke off
 //	bad*3                  several failures at once
 //	+30s                   time passes
 //	drain maintain serve   the administrator
@@ -64,6 +65,8 @@ func event(t *testing.T, what string, now time.Time) standing.Event {
 		return standing.Connected{}
 	case name == "bad":
 		return standing.Failed{Times: len(times), Why: "refused"} // bad*xx: twice
+	case name == "left":
+		return standing.Suspected{}
 	case name == "good":
 		return standing.Passed{}
 	case name == "refused":
@@ -89,6 +92,7 @@ func TestPassiveChecks(t *testing.T) {
 		"probing_fails_at_the_first":                 "bad bad +30s=probing/1 bad=down +29s=down +1s=probing/1",
 		"what_fails_late_does_not_lengthen_the_time": "bad bad +20s bad=down bad*xxx=down +10s=probing",
 		"what_succeeds_late_ends_it":                 "bad bad +20s ok=up/-1",
+		"sessions_that_break_off_bring_doubt_alone":  "left=up/2 left=up/2 left left left=up/2 bad=up/1 ok=up/-1 left bad bad=down left=down +31s=probing/1",
 		"strikes_grow_old_doubt_does_not":            "bad=up/1 +31s=up/1 bad=up/1 bad=down",
 		"strikes_within_the_time_count":              "bad +29s bad=down",
 	} {

@@ -15,11 +15,14 @@ type Event interface{ event() }
 // Connected says that a client's attempt met a good banner.
 type Connected struct{}
 
-// Failed says that attempts or sessions of clients failed.
+// Failed says that attempts of clients failed.
 type Failed struct {
 	Times int // in a row; 0 means 1
 	Why   string
 }
+
+// Suspected says that something happened which a backend may be the cause of.
+type Suspected struct{}
 
 // Passed says that an active check passed.
 type Passed struct{}
@@ -42,6 +45,7 @@ type Heard struct{ Verdict Verdict }
 
 func (Connected) event()  {}
 func (Failed) event()     {}
+func (Suspected) event()  {}
 func (Passed) event()     {}
 func (Refused) event()    {}
 func (Elapsed) event()    {}
@@ -71,6 +75,8 @@ func (s *Standing) happen(e Event, r Rules, now time.Time) {
 		s.connected(now)
 	case Failed:
 		s.failed(e, r, now)
+	case Suspected:
+		s.suspect(r)
 	case Passed:
 		s.passed(r, now)
 	case Refused:
@@ -90,7 +96,7 @@ func (s *Standing) happen(e Event, r Rules, now time.Time) {
 // nothing about the time after.
 func heeded(e Event) bool {
 	switch e.(type) {
-	case Connected, Failed, Passed, Refused:
+	case Connected, Failed, Suspected, Passed, Refused:
 		return false
 	}
 	return true
@@ -128,6 +134,14 @@ func (s *Standing) failed(e Failed, r Rules, now time.Time) {
 		s.takeDown(r, fmt.Sprintf("%d failures in a row, the last: %s", p.strikes, e.Why), now)
 	default:
 		p.phase = doubt
+	}
+}
+
+// suspect has attempts go one after the other, so that they find out before
+// many are in it.
+func (s *Standing) suspect(r Rules) {
+	if r.Passive.On && s.passive.phase == fine {
+		s.passive.phase = doubt
 	}
 }
 
