@@ -72,7 +72,7 @@ func parseRewriteCondition(c *call) effect {
 		cond.Pattern, cond.Negate, cond.Text = c.pattern(1, fold), false, ""
 	case rewrite.Below, rewrite.Above:
 		c.warnf(c.at(1), "'%s' is judged as documented: < holds for a subject that comes before the text, > for one behind it; "+
-			"ProFTPD up to 1.3.8 has them the other way round", c.arg(1))
+			"some releases of ProFTPD have them the other way round", c.arg(1))
 	case rewrite.IsFile:
 		c.warnf(c.at(1), "'%s' asks for files of the server, and a gateway has none: there never is one", c.arg(1))
 	case rewrite.Equals:
