@@ -58,6 +58,11 @@ func (g *Gateway) book(server *config.Server, set *config.Settings, db *sqlsourc
 		}
 	}
 	places, passed := porter.Order(set.Auth.Order, known)
+	for i, p := range places {
+		if sql, ok := p.Accounts.(*sqlsource.Accounts); ok && sql.Authoritative() {
+			places[i].Authoritative = true // SQLAuthenticate says so, as AuthOrder may
+		}
+	}
 	for _, text := range passed {
 		g.log.Warn().Str("server", server.Name).Msg(text)
 	}

@@ -34,10 +34,11 @@ type choice struct {
 	discovery *discovery.Actor
 	porter    *porter.Porter
 
-	store  stores.Store       // of positions, assignments and health; nil until it is opened
-	files  *backendfile.Lists // lists of backends
-	shells *accounts.List     // /etc/shells
-	banned *accounts.List     // /etc/ftpusers
+	resolver *dns.Resolver
+	store    stores.Store       // of positions, assignments and health; nil until it is opened
+	files    *backendfile.Lists // lists of backends
+	shells   *accounts.List     // /etc/shells
+	banned   *accounts.List     // /etc/ftpusers
 
 	tls    atomic.Pointer[map[messages.PoolID]backendTLS]
 	former *layout // the one before a reload, whose databases may still be asked
@@ -52,9 +53,10 @@ type backendTLS struct {
 // newChoice makes the actors, which use must give their store.
 func newChoice(p config.Process, processors *service.Processors, log zerolog.Logger) *choice {
 	c := &choice{
-		files:  backendfile.New(backendfile.Config{Log: log}),
-		shells: accounts.NewList("/etc/shells", log),
-		banned: accounts.NewList("/etc/ftpusers", log),
+		resolver: dns.New(dns.Config{Servers: p.DNSServers}),
+		files:    backendfile.New(backendfile.Config{Log: log}),
+		shells:   accounts.NewList("/etc/shells", log),
+		banned:   accounts.NewList("/etc/ftpusers", log),
 	}
 	c.tls.Store(&map[messages.PoolID]backendTLS{})
 	c.policy = policy.New(policy.Config{Log: log})
@@ -62,7 +64,7 @@ func newChoice(p config.Process, processors *service.Processors, log zerolog.Log
 		Policy: c.policy.Mailbox(), Store: func() stores.Store { return c.store }, TLS: c.terms, Log: log,
 	})
 	c.discovery = discovery.New(discovery.Config{
-		Resolver: dns.New(dns.Config{Servers: p.DNSServers}),
+		Resolver: c.resolver,
 		Lists:    c.files,
 		Policy:   c.policy.Mailbox(),
 		Health:   c.health.Mailbox(),

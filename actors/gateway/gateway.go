@@ -66,6 +66,7 @@ type Gateway struct {
 
 	services  *ftpsession.Services
 	choice    *choice
+	rewriting *rewriting
 	vault     *vault.Vault
 	journal   *journal.Journal
 	reception *reception.Reception
@@ -124,6 +125,7 @@ func (g *Gateway) openHouse(ctx context.Context) error {
 	g.services.Pipes.Processors = g.opts.Processors // lends nothing if it is nil
 	// Before the layout, whose parts save in it or ask it; the stores are opened later.
 	g.vault = vault.New(vault.Config{Store: func() stores.Store { return g.store }, Log: g.log})
+	g.rewriting = newRewriting(g.opts.LookupEnv, g.log)
 	g.choice = newChoice(g.cfg.Process, g.opts.Processors, g.log)
 	if g.layout, err = g.lay(ctx, g.cfg); err != nil {
 		return err

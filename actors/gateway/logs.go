@@ -111,6 +111,16 @@ func (b *logbook) tls(t config.TLS, system zerolog.Logger) zerolog.Logger {
 	return zerolog.New(b.queue.Sink(f, format)).Level(level)
 }
 
+// rewrite returns the log of what was rewritten; one that is not there, or
+// cannot be opened, takes nothing.
+func (b *logbook) rewrite(r config.Rewrite) zerolog.Logger {
+	log, err := b.logger(r.Log, logfile.SystemFormat{Host: b.host, PID: os.Getpid()}, zerolog.Nop())
+	if err != nil {
+		b.system.Error().Err(err).Msg("opening RewriteLog")
+	}
+	return log
+}
+
 // openTransferLog is for the journal, which calls it from its own goroutine.
 func (b *logbook) openTransferLog(path string) (*logfile.File, error) {
 	return logfile.Open(path, b.rules)

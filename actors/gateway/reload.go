@@ -60,12 +60,15 @@ func (g *Gateway) adopt(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	g.choice.resolver.Use(cfg.Process.DNSServers)
 	next, err := g.lay(ctx, cfg)
 	if err != nil {
+		g.choice.resolver.Use(g.cfg.Process.DNSServers)
 		return err
 	}
 	defer func() {
 		if err != nil {
+			g.choice.resolver.Use(g.cfg.Process.DNSServers)
 			err = errors.Join(err, next.close())
 		}
 	}()
@@ -112,7 +115,6 @@ func (g *Gateway) sayWhatStays(next config.Process) {
 		{"SystemLog", next.SystemLog != now.SystemLog},
 		{"ProxyTables", next.ProxyTables != now.ProxyTables},
 		{"ProxyDatastore", next.Datastore != now.Datastore || next.DatastorePrefix != now.DatastorePrefix},
-		{"ProxyDNSServer", !slices.Equal(next.DNSServers, now.DNSServers)},
 	} {
 		if d.changed {
 			g.log.Warn().Str("directive", d.name).Msgf("%s was changed, which takes effect at the next start", d.name)

@@ -60,6 +60,9 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		Log:            system,
 		ProxyLog:       proxy,
 	}
+	if s.Rewrite, err = g.rewriting.hook(set.Rewrite, system, g.logs.rewrite(set.Rewrite)); err != nil {
+		return nil, fmt.Errorf("%s: %w", server.Pos, err)
+	}
 	if err = g.secure(s, cfg, set); err != nil {
 		return nil, fmt.Errorf("%s: %w", server.Pos, err)
 	}

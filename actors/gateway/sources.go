@@ -15,7 +15,7 @@ import (
 // database makes the connections that a server's SQL directives name; nil
 // without any. Nothing is connected to before somebody asks.
 func (g *Gateway) database(set *config.Settings) *sqlsource.Databases {
-	if len(set.SQL.Connections) == 0 {
+	if len(set.SQL.Connections) == 0 || set.SQL.Engine == config.SQLOff {
 		return nil
 	}
 	cfg := sqlsource.Config{Backend: set.SQL.Backend, Queries: map[string]sqlsource.Query{}, Log: g.log}
@@ -35,7 +35,7 @@ func (g *Gateway) database(set *config.Settings) *sqlsource.Databases {
 	return sqlsource.New(cfg)
 }
 
-var errNoDatabase = errors.New("SQLConnectInfo is missing")
+var errNoDatabase = errors.New("SQLConnectInfo is missing, or SQLEngine is off")
 
 // plan says where the backends of a server (and class) come from.
 func (g *Gateway) plan(id messages.PoolID, p config.Proxy, db *sqlsource.Databases) (discovery.PoolPlan, error) {

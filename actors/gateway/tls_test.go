@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/sourcegraph/conc"
+
+	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/mailbox"
 )
 
 // tlsHost is a <VirtualHost> with directives of its own about TLS.
@@ -284,6 +287,17 @@ func (c *client) whoAnswers() string {
 	return name
 }
 
+func vaultLoaded(t *testing.T, g *Gateway) bool {
+	t.Helper()
+	state, err := mailbox.Ask(t.Context(), g.vault.Mailbox(), patience, func(reply chan<- messages.VaultDescribed) messages.ToVault {
+		return messages.DescribeVault{Reply: reply}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Loaded
+}
+
 // TLS sessions with backends outlive the gateway.
 func TestSessions_with_backends_survive_a_restart(t *testing.T) {
 	for _, version := range []string{"TLSv1.2", "TLSv1.3"} {
@@ -297,6 +311,7 @@ func TestSessions_with_backends_survive_a_restart(t *testing.T) {
 			for range 2 {
 				r.g = nil
 				r.run()
+				r.until("what the vault kept", func() bool { return vaultLoaded(t, r.g) })
 				c := dial(t, "127.0.0.1", "127.0.0.1", port)
 				if got := c.line(); !strings.HasPrefix(got, "220") {
 					t.Fatalf("greeted with %q:\n%s", got, r.out)

@@ -19,6 +19,8 @@ var active = []string{
 	"RedisEngine", "RedisServer", "SQLAuthTypes", "SQLAuthenticate", "SQLBackend", "SQLConnectInfo", "SQLEngine",
 	"SQLGroupInfo", "SQLMinID", "SQLNamedConnectInfo", "SQLNamedQuery", "SQLUserInfo",
 
+	"RewriteCondition", "RewriteEngine", "RewriteLog", "RewriteMap", "RewriteMaxReplace", "RewriteRule",
+
 	"ProxyDNSServer", "ProxyDataTransferPolicy", "ProxyDatastore", "ProxyEngine", "ProxyLog", "ProxyOptions", "ProxyRetryCount",
 	"ProxyReverseConnectPolicy", "ProxyReverseHealthPolicy", "ProxyReverseServers", "ProxyRole", "ProxySourceAddress", "ProxyTables",
 	"ProxyTimeoutConnect", "ProxyTimeoutLinger",
