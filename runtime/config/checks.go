@@ -22,6 +22,9 @@ func (l *loader) checkSettings(s *Server, r resolved) {
 	if r.Proxy.Engine && r.Proxy.Role == RoleForward && r.SSH.Engine {
 		l.report(Error, r.at("ProxyRole"), "ProxyRole", "SSH cannot be proxied forward: write ProxyRole reverse, or SFTPEngine off")
 	}
+	if r.Proxy.Engine && r.Proxy.Role == RoleForward && r.Proxy.ForwardMethod == ForwardUserAtSNI && !r.TLS.Engine {
+		l.report(Warning, r.at("ProxyForwardMethod"), "ProxyForwardMethod", "user@sni lets nobody in without TLS: write TLSEngine on")
+	}
 	if _, said := r.origin["ProxyEngine"]; !said {
 		if at, ok := r.origin["ProxyReverseServers"]; ok {
 			l.report(Warning, at, "ProxyReverseServers", "has no effect: this server is no proxy; write ProxyEngine on")

@@ -128,6 +128,7 @@ func TestTLS(t *testing.T) {
 		"files_are_not_read_when_off":      {"TLSRSACertificateFile /empty", 0, "", ""},
 		"pkcs12":                           {withCert + "TLSPKCS12File /x.p12", Error, "4:1", "convert it with openssl pkcs12"},
 		"client_certificate_wrong_key":     {proxy + "ProxyTLSCertificateFile /pem\nProxyTLSCertificateKeyFile /otherkey", Error, "4:1", "private key does not match"},
+		"sni_without_tls":                  {"ProxyEngine on\nProxyRole forward\nProxyForwardMethod user@sni", Warning, "3:1", "lets nobody in without TLS"},
 		"client_key_alone":                 {proxy + "ProxyTLSCertificateKeyFile /key", Warning, "3:1", "has no effect without a ProxyTLSCertificateFile"},
 		"client_certificate_when_tls_off":  {proxy + "ProxyTLSEngine off\nProxyTLSCertificateFile /empty", 0, "", ""},
 

@@ -21,6 +21,7 @@ type Directive struct {
 
 	many  bool // every occurrence counts, not only the first
 	last  bool // with many: a later line overrides an earlier one of the same place
+	inner bool // with many: the lines of the innermost place that has any count, and no others
 	parse parser
 }
 

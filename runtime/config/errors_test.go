@@ -33,6 +33,7 @@ func TestErrors(t *testing.T) {
 		"forward_method":              {"ProxyForwardMethod x@y", "1:20", "unknown/unsupported forward method: x@y"},
 		"forward_to_flags":            {"ProxyForwardTo ^x NC", "1:19", "badly formatted flags parameter"},
 		"forward_to_flag_case":        {"ProxyForwardTo ^x [nc]", "1:19", "unknown filter flags"},
+		"forward_to_second_line":      {"ProxyForwardTo ^a\nProxyForwardTo ^(x", "2:16", "not a valid regular expression"},
 		"forward_to_regex":            {"ProxyForwardTo ^(x", "1:16", "not a valid regular expression"},
 		"retry_zero":                  {"ProxyRetryCount 0", "1:17", "retry count must be one or more"},
 		"policy":                      {"ProxyReverseConnectPolicy Best", "1:27", "unknown ProxyReverseConnectPolicy 'Best'"},

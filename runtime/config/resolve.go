@@ -116,7 +116,7 @@ func (l *loader) settingsFor(sc *scope, class *string) resolved {
 			ofClass = append(ofClass, o.items...)
 		}
 	}
-	items := slices.Concat(ofClass, sc.items, l.global.items)
+	items := unshadowed(ofClass, sc.items, l.global.items)
 
 	r := resolved{Settings: defaultSettings(), scope: sc, origin: map[string]conf.Pos{}}
 	for _, it := range slices.Concat(leastFirst(l.global.items, sc.items, ofClass), firstOnly(items)) {
@@ -142,6 +142,29 @@ func leastFirst(groups ...[]item) []item {
 		}
 	}
 	return picked
+}
+
+// unshadowed joins the directives of several places, the innermost first. Of those
+// that add up within one place only, it leaves out what an inner place says as well.
+func unshadowed(places ...[]item) []item {
+	said := map[*Directive]bool{}
+	var kept []item
+	for _, items := range places {
+		var here []*Directive
+		for _, it := range items {
+			if said[it.row] {
+				continue
+			}
+			kept = append(kept, it)
+			if it.row.inner {
+				here = append(here, it.row)
+			}
+		}
+		for _, row := range here {
+			said[row] = true
+		}
+	}
+	return kept
 }
 
 // firstOnly drops repetitions of directives of which only the first counts.

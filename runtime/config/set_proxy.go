@@ -77,6 +77,14 @@ func parseSourceAddress(c *call) effect {
 	return set(func(s *Settings) { s.Proxy.SourceAddress = text })
 }
 
+func parseForwardTo(c *call) effect {
+	if !c.need(1) {
+		return effect{}
+	}
+	p := c.pattern(0, c.caseFlag(1))
+	return set(func(s *Settings) { s.Proxy.ForwardTo = append(s.Proxy.ForwardTo, p) })
+}
+
 func parseForwardEnabled(c *call) effect {
 	if !c.need(1) {
 		return effect{}

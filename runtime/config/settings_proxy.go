@@ -27,7 +27,7 @@ type Proxy struct {
 	Options       ProxyOptions
 	SourceAddress string // ProxySourceAddress as written: address, name or device
 	ForwardMethod ForwardMethod
-	ForwardTo     *Pattern // nil = every destination
+	ForwardTo     []*Pattern // in file order; none = every destination
 	Log           LogTarget
 }
 

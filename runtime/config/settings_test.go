@@ -63,9 +63,12 @@ func TestValues(t *testing.T) {
 		"servers_of_a_file":        {"ProxyReverseServers file:/backends.json", func(s *Settings) any { return hosts(s) }, "j1 j2"},
 		"policy_without_case":      {"ProxyReverseConnectPolicy leastconns", func(s *Settings) any { return s.Proxy.Policy }, PolicyLeastConns},
 		"list_policy":              {"ProxyDirectoryListPolicy list useslink", func(s *Settings) any { return s.Proxy.UseSlink && s.Proxy.ListPolicy == ListLIST }, true},
-		"forward_to_folds_case":    {"ProxyForwardTo ^a:21$ [NC]", func(s *Settings) any { return s.Proxy.ForwardTo.Match("A:21") }, true},
-		"forward_to_negates":       {"ProxyForwardTo !^a:21$", func(s *Settings) any { return s.Proxy.ForwardTo.Match("a:21") }, false},
-		"forward_to_of_the_manual": {`ProxyForwardTo ^ftp\.example\.com\:21$ [NC]`, func(s *Settings) any { return s.Proxy.ForwardTo.Match("FTP.example.com:21") }, true},
+		"forward_to_folds_case":    {"ProxyForwardTo ^a:21$ [NC]", func(s *Settings) any { return s.Proxy.ForwardTo[0].Match("A:21") }, true},
+		"forward_to_negates":       {"ProxyForwardTo !^a:21$", func(s *Settings) any { return s.Proxy.ForwardTo[0].Match("a:21") }, false},
+		"forward_to_of_the_manual": {`ProxyForwardTo ^ftp\.example\.com\:21$ [NC]`, func(s *Settings) any { return s.Proxy.ForwardTo[0].Match("FTP.example.com:21") }, true},
+		"forward_to_adds_up":       {"ProxyForwardTo ^a\nProxyForwardTo !b", func(s *Settings) any { return forwardTo(s) }, "^a !b"},
+		"forward_to_of_the_inside": {"<Global>\nProxyForwardTo .\n</Global>\nProxyForwardTo ^a\nProxyForwardTo ^b", func(s *Settings) any { return forwardTo(s) }, "^a ^b"},
+		"forward_to_of_the_around": {"<Global>\nProxyForwardTo ^a\nProxyForwardTo !b\n</Global>", func(s *Settings) any { return forwardTo(s) }, "^a !b"},
 		"cipher_slots_last_line":   {"ProxyTLSCipherSuite HIGH\nProxyTLSCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256\nProxyTLSCipherSuite TLSv1.2 AES", func(s *Settings) any { return s.BackendTLS.Ciphers + " " + s.BackendTLS.Ciphers13 }, "AES TLS_AES_128_GCM_SHA256"},
 		"own_ciphers_beat_global":  {"<Global>\nProxyTLSCipherSuite HIGH\n</Global>\nProxyTLSCipherSuite AES", func(s *Settings) any { return s.BackendTLS.Ciphers }, "AES"},
 		"protocol_list":            {"ProxyTLSProtocol tlsv1.2 TLSv1.3", func(s *Settings) any { return s.BackendTLS.Protocols }, TLSv12 | TLSv13},
@@ -110,6 +113,14 @@ func TestValues(t *testing.T) {
 			}
 		})
 	}
+}
+
+func forwardTo(s *Settings) string {
+	var all []string
+	for _, p := range s.Proxy.ForwardTo {
+		all = append(all, p.String())
+	}
+	return strings.Join(all, " ")
 }
 
 func hosts(s *Settings) string {

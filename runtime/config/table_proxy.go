@@ -98,10 +98,13 @@ and 192.168/16 may; the loopback addresses are not among them. Refused clients a
 here first, then as user@host. proxyuser@host,user: name the destination with the gateway's login. user@sni: the TLS server name is
 the destination.`,
 		parse: oneOf(forwardMethods, "unknown/unsupported forward method: %s", func(s *Settings) *ForwardMethod { return &s.Proxy.ForwardMethod })},
-	{Name: "ProxyForwardTo", Contexts: anyServer, Syntax: "[!]regex [[NC]|[nocase]]", Default: "every destination",
+	{Name: "ProxyForwardTo", Contexts: anyServer, Syntax: "[!]regex [[NC]|[nocase]]", Default: "every destination", many: true, inner: true,
 		Text: `Destinations that clients may ask for: a regular expression matched against host:port as the client wrote it, with :21 if
-it wrote no port. It is not anchored: write ^ and $ or it matches more than you mean. "!" inverts it. Only the first line counts.`,
-		parse: pattern(func(s *Settings) **Pattern { return &s.Proxy.ForwardTo })},
+it wrote no port. It is not anchored: write ^ and $ or it matches more than you mean. "!" inverts it. Several lines all count: one of
+those without "!" has to match, if there are any, and none of those with it may. Lines of a section replace those of the one around it.
+Loopback, link-local and cloud metadata addresses are reached only if a line without "!" names the address itself, such as
+^127\.0\.0\.1:, and not all addresses alike; the gateway's own listeners never are.`,
+		parse: parseForwardTo},
 }
 
 var forwardMethods = keywords[ForwardMethod]{
