@@ -25,6 +25,8 @@ type Job struct {
 	TLS     *tls.Config    // of clients that speak TLS; only the jobs called Secure… ask for it
 	Clients int            // sessions or streams at once
 	Loops   int            // threads to spread them over; 0 means 1
+	Users   int            // so many names that Logins uses in turn; 0: one for all
+	Pace    float64        // logins that Logins begins each second, if a client is free; 0: as many as can be
 	Span    time.Duration  // how long to count
 	Begin   func()         // called when all clients are ready and counting begins; may be nil
 	End     func()         // called when counting has ended; may be nil
@@ -34,9 +36,10 @@ type Job struct {
 type Tally struct {
 	Count   int64                   // logins, round trips or transfers
 	Failed  int64                   // logins that were refused or broken off
+	Late    int64                   // logins that began behind their Pace, since no client was free
 	Bytes   int64                   // file bytes that arrived
 	Elapsed time.Duration           // from Begin to End
-	Latency *hdrhistogram.Histogram // of round trips, in nanoseconds; nil for other jobs
+	Latency *hdrhistogram.Histogram // of round trips, or of logins from connect to 230, in nanoseconds; nil for other jobs
 	Blocks  []float64               // transfers per second of each block of a long run
 }
 

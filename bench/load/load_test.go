@@ -3,8 +3,15 @@
 package load_test
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"io"
+	"net"
 	"net/netip"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -108,6 +115,113 @@ func TestAJobWithoutAServerSaysSo(t *testing.T) {
 		if _, err := do(t.Context(), job); err == nil {
 			t.Errorf("%s: no error although nobody listens", name)
 		}
+	}
+}
+
+// register notes the names that are given to a server that answers as one does, after a while.
+func register(t *testing.T, pause time.Duration) (at netip.AddrPort, names func() []string) {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var heard []string
+	var wg conc.WaitGroup
+	t.Cleanup(func() {
+		l.Close()
+		wg.Wait()
+	})
+	wg.Go(func() { // ends with the listener
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { // ends with the client
+				defer conn.Close()
+				time.Sleep(pause) // this is the server's slowness, nobody waits for it to pass
+				_, _ = io.WriteString(conn, "220 hello\r\n")
+				for in := bufio.NewScanner(conn); in.Scan(); {
+					verb, arg, _ := strings.Cut(in.Text(), " ")
+					if verb == "USER" {
+						mu.Lock()
+						heard = append(heard, arg)
+						mu.Unlock()
+					}
+					_, _ = io.WriteString(conn, map[string]string{"USER": "331", "PASS": "230", "QUIT": "221"}[verb]+" fine\r\n")
+				}
+			})
+		}
+	})
+	return netip.MustParseAddrPort(l.Addr().String()), func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(heard)
+	}
+}
+
+func TestNamesComeInTurn(t *testing.T) {
+	at, names := register(t, 0)
+	job := load.Job{Control: at, Clients: 1, Users: 3, Span: 100 * time.Millisecond}
+	if _, err := load.Logins(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	got := names()
+	if len(got) < 6 {
+		t.Fatalf("only %d logins", len(got))
+	}
+	for i, name := range got {
+		if want := fmt.Sprintf("bench%07d", i%3); name != want {
+			t.Fatalf("login %d is that of %q, want %q", i, name, want)
+		}
+	}
+}
+
+func TestLoopsUseDifferentNamesAtATime(t *testing.T) {
+	at, names := register(t, 0)
+	job := load.Job{Control: at, Clients: 4, Loops: 2, Users: 100, Span: 200 * time.Millisecond}
+	if _, err := load.Logins(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, name := range names() {
+		seen[name] = true
+	}
+	if n := len(names()); len(seen) < min(n/2, 90) {
+		t.Errorf("%d logins with %d names", n, len(seen))
+	}
+}
+
+func TestAPaceIsKept(t *testing.T) {
+	job := serve(t)
+	job.Clients, job.Pace, job.Span = 4, 40, time.Second
+	tally, err := load.Logins(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The last may be under way at the end; a busy machine makes some late, but never more than are due.
+	if tally.Count < 20 || tally.Count > 41 {
+		t.Errorf("%d logins in a second, want 40", tally.Count)
+	}
+	if tally.Latency.TotalCount() < tally.Count || tally.Latency.ValueAtQuantile(50) <= 0 {
+		t.Errorf("latencies: %d of %d", tally.Latency.TotalCount(), tally.Count)
+	}
+}
+
+func TestWhoIsTooSlowForAPaceIsTold(t *testing.T) {
+	const pause = 50 * time.Millisecond
+	at, _ := register(t, pause)
+	job := load.Job{Control: at, Clients: 2, Pace: 200, Span: time.Second}
+	tally, err := load.Logins(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tally.Late == 0 || tally.Count == 0 || tally.Count > 40 {
+		t.Errorf("two clients of %v each: %d logins a second, %d of them late", pause, tally.Count, tally.Late)
+	}
+	if got := time.Duration(tally.Latency.Min()); got < pause*99/100 {
+		t.Errorf("a login that takes %v took %v", pause, got)
 	}
 }
 
