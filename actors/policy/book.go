@@ -126,6 +126,9 @@ func (b *book) configure(pools []messages.Pool, log zerolog.Logger) {
 // update replaces the list of one pool.
 func (b *book) update(id messages.PoolID, backends []messages.Backend) {
 	old := b.pools[id]
+	if old.readdress(backends) {
+		return
+	}
 	gone := b.close([]*pool{old})
 	conf := old.conf
 	conf.Backends = backends
@@ -133,6 +136,26 @@ func (b *book) update(id messages.PoolID, backends []messages.Backend) {
 	b.pools[id] = p
 	b.order[slices.Index(b.order, old)] = p
 	b.sweep(gone)
+}
+
+// readdress takes in a list that differs by the addresses of its backends at
+// most, as nearly every new answer of DNS does. It reports whether it was one.
+func (p *pool) readdress(backends []messages.Backend) bool {
+	if len(backends) != len(p.slots) {
+		return false
+	}
+	for i, b := range backends {
+		was := p.slots[i].backend
+		if b.URL.Key() != p.slots[i].counted.Key || b.URL.Weight != was.URL.Weight || b.URL.Max != was.URL.Max ||
+			b.URL.Backup != was.URL.Backup || b.Tier != was.Tier {
+			return false
+		}
+	}
+	for i := range backends {
+		p.slots[i].backend = backends[i]
+	}
+	p.conf.Backends = backends
+	return true
 }
 
 // close takes pools out of use and returns the backends that they listed.

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -106,6 +107,28 @@ func TestPools(t *testing.T) {
 	if b := g.describe()[0].Backends[1]; b.Live != 0 || b.Connects != 0 {
 		t.Errorf("the forgotten backend came back as %+v", b)
 	}
+}
+
+func TestNewAddressesOfOldBackends(t *testing.T) {
+	g := start(t, policy.Config{})
+	defer g.stop()
+	g.send(servers("RoundRobin", "abc"))
+	held := g.pick("p")
+	list := servers("", "abc").Pools[0].Backends
+	for i := range list {
+		list[i].Endpoints = []netip.AddrPort{netip.AddrPortFrom(addr(int64(i)), 21)}
+	}
+	g.send(messages.UpdatePool{ID: "p", Backends: list})
+	if r := g.pick("p"); r.Backend.URL.Host != "b" || len(r.Backend.Endpoints) != 1 || r.Backend.Endpoints[0].Addr() != addr(1) {
+		t.Errorf("picked %+v, want b at its new address", r.Backend)
+	}
+	heavy := slices.Clone(list)
+	heavy[2].URL.Weight = 2
+	g.send(messages.UpdatePool{ID: "p", Backends: heavy})
+	if d := g.describe()[0].Backends; d[2].Weight != 2 || d[0].Live != 1 {
+		t.Errorf("another weight is not taken in: %+v", d)
+	}
+	g.send(messages.ReleaseLease{Lease: held.Lease})
 }
 
 func TestAStoppedStoreDelaysNoPick(t *testing.T) {
