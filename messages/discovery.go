@@ -26,4 +26,13 @@ type BackendsFound struct {
 	Err      error
 }
 
-func (LookUpBackends) toDiscovery() {}
+// ResolveDestination asks for the addresses of a host that a client of the forward
+// role has named. The answer comes within the limit that discovery keeps.
+type ResolveDestination struct {
+	Host  string // a name, in lower case; addresses need no look-up
+	Port  uint16
+	Reply chan<- DestinationResolved // capacity 1: the answer never blocks
+}
+
+func (LookUpBackends) toDiscovery()     {}
+func (ResolveDestination) toDiscovery() {}

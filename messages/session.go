@@ -79,6 +79,15 @@ type BackendSecured struct {
 type BackendUnreachable struct {
 	Attempt uint32
 	Err     error
+	Reason  string // what a client may be told of Err; empty: nothing
+}
+
+// DestinationResolved gives the addresses of a destination that a client of the
+// forward role has named, in the order to try: there is one at least, or an error.
+// On its way to the dialogue those are left out that nobody may be taken to.
+type DestinationResolved struct {
+	Endpoints []netip.AddrPort
+	Err       error // a *destination.Refused: nobody is taken there
 }
 
 // ReplyReceived is one reply of the backend.
@@ -160,22 +169,23 @@ func (s Stage) String() string {
 	return [...]string{"open", "handshake", "copy", "stalled", "aborted"}[s]
 }
 
-func (CommandReceived) toSession()    {}
-func (FrontendLost) toSession()       {}
-func (FrontendSecured) toSession()    {}
-func (FrontendInsecure) toSession()   {}
-func (FrontendCleared) toSession()    {}
-func (BackendSecured) toSession()     {}
-func (BackendConnected) toSession()   {}
-func (BackendUnreachable) toSession() {}
-func (ReplyReceived) toSession()      {}
-func (BackendLost) toSession()        {}
-func (Listening) toSession()          {}
-func (DataEnded) toSession()          {}
-func (TransferFinished) toSession()   {}
-func (TimeReached) toSession()        {}
-func (DrainRequested) toSession()     {}
-func (BackendPicked) toSession()      {}
-func (LoginAnswered) toSession()      {}
-func (LoginChecked) toSession()       {}
-func (BackendsFound) toSession()      {}
+func (CommandReceived) toSession()     {}
+func (FrontendLost) toSession()        {}
+func (FrontendSecured) toSession()     {}
+func (FrontendInsecure) toSession()    {}
+func (FrontendCleared) toSession()     {}
+func (BackendSecured) toSession()      {}
+func (BackendConnected) toSession()    {}
+func (BackendUnreachable) toSession()  {}
+func (ReplyReceived) toSession()       {}
+func (BackendLost) toSession()         {}
+func (Listening) toSession()           {}
+func (DataEnded) toSession()           {}
+func (TransferFinished) toSession()    {}
+func (TimeReached) toSession()         {}
+func (DrainRequested) toSession()      {}
+func (BackendPicked) toSession()       {}
+func (LoginAnswered) toSession()       {}
+func (LoginChecked) toSession()        {}
+func (BackendsFound) toSession()       {}
+func (DestinationResolved) toSession() {}

@@ -1,7 +1,7 @@
 // Package discovery is the actor that finds backends outside of the
 // configuration: names in DNS, lists in files, and the lists of single users
 // and groups. It tells policy and health when a pool became another one, and
-// answers LookUpBackends.
+// answers LookUpBackends and ResolveDestination.
 //
 // Its rules:
 //   - A static list is never worse off for having been looked at again: a name
@@ -14,6 +14,9 @@
 //     counts. When nothing is found and one of them could not be asked, or when
 //     none of what is found has an address, that is an error and the client is
 //     refused: it might have had a list, and another one is not for it.
+//   - Hosts that clients name (ResolveDestination) are remembered apart from those
+//     of pools, and only for as long as DNS says: one that does not resolve any
+//     more has no addresses.
 //   - Everything is bounded: look-ups under way and waiting, the time for each,
 //     names remembered, names asked for at one time.
 package discovery
@@ -96,6 +99,7 @@ type Actor struct {
 
 	// shared, with a lock of its own
 	names *directory
+	hosts *directory // that clients named: those never drive out the names of pools
 
 	// owned by the loop; kept over a crash
 	pools    map[messages.PoolID]*poolState
@@ -121,6 +125,7 @@ func New(cfg Config) *Actor {
 		box:     mailbox.New[messages.ToDiscovery](cfg.Mailbox),
 		plans:   make(chan []Prepared, 1),
 		names:   newDirectory(cfg),
+		hosts:   newDirectory(cfg),
 		pools:   map[messages.PoolID]*poolState{},
 		pending: list.New(),
 	}
@@ -196,6 +201,8 @@ func (a *Actor) handle(ctx context.Context, m messages.ToDiscovery) {
 	switch m := m.(type) {
 	case messages.LookUpBackends:
 		a.lookUp(ctx, m)
+	case messages.ResolveDestination:
+		a.resolve(ctx, m)
 	default:
 		a.log.Error().Type("message", m).Msg("a message that discovery does not know; it is dropped")
 	}

@@ -34,20 +34,31 @@ type lookUp struct {
 	until time.Time
 	limit time.Duration
 	names *directory
+	host  *messages.ResolveDestination // nil: a client's list is asked for
 	log   zerolog.Logger
 
 	place    *list.Element // the loop's
 	answered atomic.Bool
 }
 
-func (l *lookUp) String() string { return "look-up for pool " + string(l.asked.Pool) }
+func (l *lookUp) String() string {
+	if l.host != nil {
+		return "look-up of " + l.host.Host
+	}
+	return "look-up for pool " + string(l.asked.Pool)
+}
 
 // answer replies unless somebody did so before: the worker, or the loop when
 // the worker is late or broken.
 func (l *lookUp) answer(found messages.BackendsFound) {
-	if l.answered.CompareAndSwap(false, true) {
-		l.asked.Reply <- found // capacity 1 and sent once: never blocks
+	if !l.answered.CompareAndSwap(false, true) {
+		return
 	}
+	if l.host != nil {
+		l.host.Reply <- destinationOf(found) // as below
+		return
+	}
+	l.asked.Reply <- found // capacity 1 and sent once: never blocks
 }
 
 func (a *Actor) lookUp(ctx context.Context, m messages.LookUpBackends) {
@@ -60,12 +71,18 @@ func (a *Actor) lookUp(ctx context.Context, m messages.LookUpBackends) {
 	case len(p.plan.Files)+len(p.plan.Queries) == 0:
 		l.answer(messages.BackendsFound{})
 		return
-	case a.working >= a.cfg.Workers && len(a.queue) >= a.cfg.Waiting:
-		a.log.Warn().Str("pool", string(m.Pool)).Str("user", m.User).Int("waiting", len(a.queue)).Msg(ErrBusy.Error())
+	}
+	l.plan = p.plan
+	a.hire(ctx, l)
+}
+
+// hire gives a look-up to a worker, or lets it wait for one.
+func (a *Actor) hire(ctx context.Context, l *lookUp) {
+	if a.working >= a.cfg.Workers && len(a.queue) >= a.cfg.Waiting {
+		a.log.Warn().Stringer("during", l).Str("user", l.asked.User).Int("waiting", len(a.queue)).Msg(ErrBusy.Error())
 		l.answer(messages.BackendsFound{Err: ErrBusy})
 		return
 	}
-	l.plan = p.plan
 	if l.place = a.pending.PushBack(l); a.pending.Len() == 1 {
 		a.expiry.Reset(a.cfg.Limit)
 	}
@@ -144,6 +161,10 @@ func (l *lookUp) Run(ctx context.Context) error {
 	late := errSlow(l.limit)
 	ctx, cancel := context.WithTimeoutCause(ctx, l.until.Sub(l.names.now()), late)
 	defer cancel()
+	if l.host != nil {
+		l.answer(l.findHost(ctx))
+		return nil
+	}
 	urls, err := l.collect(ctx)
 	if err == nil && len(urls) > 0 {
 		var backends []messages.Backend
