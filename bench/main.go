@@ -9,6 +9,7 @@
 //	scenario  the points: which load, which metrics
 //	load      the clients            backend   the server behind every target
 //	seal      TLS for these two      certs     the certificates of all
+//	choice    ways to choose one of many backends
 //	target    starts the gateways    peers     finds them on this machine
 //	measure   names and arithmetic   report    table, JSON, goals
 package main
@@ -22,12 +23,15 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strconv"
 	"syscall"
 
 	"github.com/sluice-gateway/sluice/bench/backend"
 	"github.com/sluice-gateway/sluice/bench/campaign"
 	"github.com/sluice-gateway/sluice/bench/cell"
 	"github.com/sluice-gateway/sluice/bench/certs"
+	"github.com/sluice-gateway/sluice/bench/choice"
+	"github.com/sluice-gateway/sluice/bench/peers"
 	"github.com/sluice-gateway/sluice/bench/report"
 	"github.com/sluice-gateway/sluice/bench/scenario"
 	"github.com/sluice-gateway/sluice/bench/seal"
@@ -61,11 +65,7 @@ func dispatch(ctx context.Context, args []string, out, errs io.Writer) int {
 	case asCell:
 		err = cell.Main(ctx, os.Stdin, os.Stdout)
 	case asBackend:
-		var own certs.Files
-		if len(args) > 1 {
-			own = certs.Files{Cert: args[1], Key: args[2]}
-		}
-		err = backend.Main(ctx, os.Stdin, os.Stdout, max(1, runtime.NumCPU()/4), own)
+		err = serve(ctx, args[1:])
 	default:
 		return run(ctx, args, out, errs)
 	}
@@ -76,14 +76,30 @@ func dispatch(ctx context.Context, args []string, out, errs io.Writer) int {
 	return exitFine
 }
 
-// part tells which part the arguments give the program besides its face: a cell, a backend, or a
-// backend with the two files of a certificate; "" for none.
+// part tells which part the arguments give the program besides its face: a cell, a backend, so many
+// backends, or a backend with the two files of a certificate; "" for none.
 func part(args []string) string {
 	switch {
-	case len(args) == 1 && (args[0] == asCell || args[0] == asBackend), len(args) == 3 && args[0] == asBackend:
+	case len(args) == 1 && (args[0] == asCell || args[0] == asBackend), (len(args) == 2 || len(args) == 3) && args[0] == asBackend:
 		return args[0]
 	}
 	return ""
+}
+
+// serve is the part of the backend.
+func serve(ctx context.Context, args []string) error {
+	var extras backend.Extras
+	switch len(args) {
+	case 1:
+		n, err := strconv.Atoi(args[0])
+		if err != nil {
+			return fmt.Errorf("serve as so many backends: %w", err)
+		}
+		extras.Backends = n
+	case 2:
+		extras.Own = certs.Files{Cert: args[0], Key: args[1]}
+	}
+	return backend.Main(ctx, os.Stdin, os.Stdout, max(1, runtime.NumCPU()/4), extras)
 }
 
 // run is the face: it measures what the flags ask for and reports.
@@ -102,7 +118,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return exitFailed
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // the system clears its folder for such things
+	omitted := o.omit(errs)
 	plan := o.plan(errs)
+	plan.Omitted = omitted
 	plan.Targets = locate(ctx, o, dir, errs)
 	if plan.Papers, err = papers(o, dir); err != nil {
 		say(errs, "bench: make certificates: %v\n", err)
@@ -119,6 +137,22 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		code = exitFailed
 	}
 	return max(code, verdict(results, o))
+}
+
+// omit takes out the points that need a server which this machine does not have.
+func (o *options) omit(errs io.Writer) (omitted []report.Omission) {
+	_, err := peers.Locate("redis")
+	o.points = slices.DeleteFunc(o.points, func(p scenario.Point) bool {
+		gone := err != nil && p.Choice.Store == choice.Redis
+		if gone {
+			omitted = append(omitted, report.Omission{Point: p.Name, Why: err.Error()})
+		}
+		return gone
+	})
+	if omitted != nil {
+		say(errs, "not measured: %d points with Redis: %v\n", len(omitted), err)
+	}
+	return omitted
 }
 
 // papers makes the certificates if a point wants some. Gateways that gave up root's rights must reach

@@ -34,11 +34,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// TestSmoke measures every point on the backend itself, as small as can be.
+// TestSmoke measures every point on the backend itself, as small as can be; of the ways to choose a backend, which
+// are all the same to it, only some.
 func TestSmoke(t *testing.T) {
 	ids := []string{"login_1", "login_64", "pwd_1_p50", "pwd_1_p99", "pwd_16", "retr_1", "retr_8", "stor_1", "stor_8", "small_retr", "small_stor", "long_level",
-		"tls_retr_1", "tls_retr_8", "tls_stor_1", "tls_stor_8", "tls_login_64"}
-	smoke(t, ids)
+		"tls_retr_1", "tls_retr_8", "tls_stor_1", "tls_stor_8", "tls_login_64",
+		"choose_roundrobin_5_badger", "choose_peruser_500_badger_p50", "choose_peruser_500_badger_p99"}
+	smoke(t, ids, "-only", "login,pwd,retr,stor,small,long,idle,tls,choose-roundrobin-5-badger,choose-peruser-500")
 }
 
 // TestSmokeAmongOthers goes without namespaces, as on systems that have none.
@@ -137,5 +139,46 @@ func TestARunThatIsStoppedEndsSoon(t *testing.T) {
 	}
 	if !strings.Contains(errs.String(), "stopped early") {
 		t.Errorf("not told in\n%s", errs.String())
+	}
+}
+
+func TestPointsWithoutTheirServerAreOmitted(t *testing.T) {
+	t.Setenv("SLUICE_PEERS", t.TempDir())
+	var errs bytes.Buffer
+	o, err := parse([]string{"-only", "choose-peruser-5,login-1", "-isolate=false"}, &errs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	omitted := o.omit(&errs)
+	if len(omitted) != 1 || omitted[0].Point != "choose-peruser-5-redis" || !strings.Contains(omitted[0].Why, "redis-server") {
+		t.Errorf("omitted: %+v", omitted)
+	}
+	if len(o.points) != 2 || o.points[0].Name != "login-1" || o.points[1].Name != "choose-peruser-5-badger" {
+		t.Errorf("left: %+v", o.points)
+	}
+	if !strings.Contains(errs.String(), "not measured: 1 points with Redis") {
+		t.Errorf("said: %s", errs.String())
+	}
+}
+
+func TestParts(t *testing.T) {
+	cases := map[string]struct {
+		args []string
+		want string
+	}{
+		"a person":                     {[]string{"-quick"}, ""},
+		"a cell":                       {[]string{asCell}, asCell},
+		"a backend":                    {[]string{asBackend}, asBackend},
+		"many backends":                {[]string{asBackend, "500"}, asBackend},
+		"a backend with a certificate": {[]string{asBackend, "cert", "key"}, asBackend},
+		"a person who tries":           {[]string{asCell, "-quick"}, ""},
+	}
+	for claim, c := range cases {
+		if got := part(c.args); got != c.want {
+			t.Errorf("%s: %q, want %q", claim, got, c.want)
+		}
+	}
+	if err := serve(t.Context(), []string{"many"}); err == nil {
+		t.Error("a number of backends that is none was taken")
 	}
 }

@@ -45,6 +45,37 @@ func open(t *testing.T) Addresses {
 	return server.Addresses
 }
 
+func TestManyBackendsInOne(t *testing.T) {
+	server, err := furnish(Extras{Backends: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var wg conc.WaitGroup
+	wg.Go(func() {
+		if err := server.Serve(ctx, 2); err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		stop()
+		wg.Wait()
+	})
+	seen := map[netip.AddrPort]bool{}
+	for _, at := range server.Controls() {
+		seen[at] = true
+		c := connect(t, at)
+		c.hear("220")
+		c.say("USER joe\r\nPASS x\r\nQUIT\r\n")
+		c.hear("331")
+		c.hear("230")
+		c.hear("221")
+	}
+	if len(seen) != 7 || seen[server.Raw] {
+		t.Errorf("control ports: %v", server.Controls())
+	}
+}
+
 // client speaks to a backend line by line.
 type client struct {
 	t    *testing.T

@@ -33,20 +33,19 @@ var errParentGone = errors.New("the parent process let go")
 // kilobytes behind, and collecting them is not what is measured.
 const garbage = 800
 
+// Extras are what a backend can do besides.
+type Extras struct {
+	Own      certs.Files // its certificate; without one it speaks no TLS
+	Backends int         // so many control ports; 0 for the one
+}
+
 // Main is the life of a backend process: it writes its Addresses as one line of JSON to out and serves
-// until in ends, which it does at the latest with the parent, or ctx does. With the files of a
-// certificate it speaks TLS too.
-func Main(ctx context.Context, in *os.File, out io.Writer, workers int, own certs.Files) error {
+// until in ends, which it does at the latest with the parent, or ctx does.
+func Main(ctx context.Context, in *os.File, out io.Writer, workers int, extras Extras) error {
 	debug.SetGCPercent(garbage)
-	server, err := Listen(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	server, err := furnish(extras)
 	if err != nil {
 		return err
-	}
-	if own.Cert != "" {
-		if err := server.Secure(own); err != nil {
-			server.close()
-			return err
-		}
 	}
 	if err := json.NewEncoder(out).Encode(server.Addresses); err != nil {
 		server.close()
@@ -64,6 +63,22 @@ func Main(ctx context.Context, in *os.File, out io.Writer, workers int, own cert
 		return err
 	}
 	return nil
+}
+
+// furnish opens a backend with all that is asked for.
+func furnish(extras Extras) (*Server, error) {
+	server, err := Listen(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	if err != nil {
+		return nil, err
+	}
+	if extras.Own.Cert != "" {
+		err = server.Secure(extras.Own)
+	}
+	if err = errors.Join(err, server.Multiply(extras.Backends)); err != nil {
+		server.close()
+		return nil, err
+	}
+	return server, nil
 }
 
 // Process is a backend in a process of its own, so that neither its memory nor its processor time mixes

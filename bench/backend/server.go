@@ -35,12 +35,18 @@ type Addresses struct {
 	Control netip.AddrPort `json:"control"`
 	Raw     netip.AddrPort `json:"raw"`
 	Secure  netip.AddrPort `json:"secure"` // explicit TLS; not valid without a certificate
+
+	More []netip.AddrPort `json:"more,omitempty"` // further control ports: to a gateway, further backends
 }
+
+// Controls lists all control ports.
+func (a Addresses) Controls() []netip.AddrPort { return append([]netip.AddrPort{a.Control}, a.More...) }
 
 // Server is an open backend that does not serve yet.
 type Server struct {
 	Addresses
 	control, raw int // listeners
+	more         []int
 	source       *bulk.Source
 	tls          *secure // nil without a certificate
 }
@@ -62,6 +68,19 @@ func Listen(host netip.Addr) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Multiply opens further control ports, so that there are n in all. They are ports of one address, since not
+// every system has more than one on its loopback.
+func (s *Server) Multiply(n int) error {
+	for len(s.More)+1 < n {
+		fd, at, err := wire.Listen(netip.AddrPortFrom(s.Control.Addr(), 0), backlog)
+		if err != nil {
+			return fmt.Errorf("open port %d of %d: %w", len(s.More)+2, n, err)
+		}
+		s.more, s.More = append(s.more, fd), append(s.More, at)
+	}
+	return nil
 }
 
 // Serve answers clients on the given number of threads until ctx ends, then closes everything. It
@@ -89,6 +108,9 @@ func (s *Server) Serve(ctx context.Context, workers int) error {
 func (s *Server) close() {
 	wire.Close(&s.control)
 	wire.Close(&s.raw)
+	for i := range s.more {
+		wire.Close(&s.more[i])
+	}
 	if s.tls != nil {
 		s.tls.close()
 	}
@@ -104,7 +126,7 @@ type peer interface {
 	end()
 }
 
-// worker is one event loop with the connections it accepted. All workers watch the same two listeners.
+// worker is one event loop with the connections it accepted. All workers watch the same listeners.
 type worker struct {
 	server *Server
 	loop   *reactor.Loop
@@ -125,6 +147,9 @@ func newWorker(s *Server) (*worker, error) {
 		loop.Watch(s.control, reactor.Readable, &door{w: w, listener: s.control, open: greet}),
 		loop.Watch(s.raw, reactor.Readable, &door{w: w, listener: s.raw, open: func(fd int) peer { return newStream(w, fd) }}),
 	)
+	for _, fd := range s.more {
+		err = errors.Join(err, loop.Watch(fd, reactor.Readable, &door{w: w, listener: fd, open: greet}))
+	}
 	if err != nil {
 		loop.Close()
 		return nil, err

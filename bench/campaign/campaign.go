@@ -27,6 +27,7 @@ import (
 type Plan struct {
 	Rounds   int
 	Points   []scenario.Point
+	Omitted  []report.Omission // points that are not among Points, and why
 	Targets  []target.Spec
 	Scale    scenario.Scale
 	Isolated bool
@@ -48,6 +49,7 @@ func Run(ctx context.Context, p Plan) (*report.Results, error) {
 		Machine: report.Machine{System: system(), CPUs: runtime.NumCPU(), Go: runtime.Version(), Isolated: p.Isolated, TCP: isolate.Congestion(p.Isolated)},
 		Rounds:  p.Rounds,
 		Span:    p.Scale.Span,
+		Omitted: p.Omitted,
 	}
 	for _, t := range p.Targets {
 		r.Targets = append(r.Targets, report.Target{Name: t.Name, Missing: t.Missing})
@@ -87,7 +89,7 @@ func (p Plan) rounds(ctx context.Context, r *report.Results) error {
 }
 
 func (p Plan) measure(ctx context.Context, r *report.Results, round int, point scenario.Point, t target.Spec) error {
-	p.tell("round %d of %d   %-16s  %-9s  ", round+1, p.Rounds, point.Name, t.Name)
+	p.tell("round %d of %d   %-28s  %-9s  ", round+1, p.Rounds, point.Name, t.Name)
 	bounded, stop := context.WithTimeout(ctx, limit)
 	defer stop()
 	job := cell.Job{Point: point.Name, Target: t, Scale: p.Scale, Isolated: p.Isolated, Backend: p.Backend, Papers: p.Papers, Chatty: p.Chatty}

@@ -14,14 +14,17 @@ import (
 	"os/exec"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-gateway/sluice/bench/backend"
+	"github.com/sluice-gateway/sluice/bench/choice"
 	"github.com/sluice-gateway/sluice/bench/isolate"
 	"github.com/sluice-gateway/sluice/bench/measure"
+	"github.com/sluice-gateway/sluice/bench/peers"
 	"github.com/sluice-gateway/sluice/bench/reactor"
 	"github.com/sluice-gateway/sluice/bench/scenario"
 	"github.com/sluice-gateway/sluice/bench/seal"
@@ -152,15 +155,27 @@ func do(ctx context.Context, job Job) (samples []measure.Sample, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	point := points[0]
 	args := job.Backend
-	if point.Legs.Backend { // only then: a backend with a port for TLS weighs more
+	switch {
+	case point.Legs.Backend: // only then: a backend with a port for TLS weighs more
 		args = append(slices.Clone(args), job.Papers.Backend.Cert, job.Papers.Backend.Key)
+	case point.Choice.Any():
+		args = append(slices.Clone(args), strconv.Itoa(point.Choice.Backends))
 	}
 	files, err := backend.Start(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, files.Stop()) }()
-	gateway, err := target.Open(ctx, job.Target, target.Setting{Backend: files.Addresses, Legs: point.Legs, Papers: job.Papers, Dir: dir})
+	in := target.Setting{Backend: files.Addresses, Legs: point.Legs, Choice: point.Choice, Papers: job.Papers, Dir: dir}
+	if point.Choice.Store == choice.Redis && job.Target.Name != target.Direct {
+		store, err := peers.LaunchRedis(peers.RedisOptions{})
+		if err != nil {
+			return nil, err
+		}
+		defer store.Close()
+		in.Redis = store.Address
+	}
+	gateway, err := target.Open(ctx, job.Target, in)
 	if err != nil {
 		return nil, err
 	}

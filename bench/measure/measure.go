@@ -5,6 +5,8 @@ package measure
 import (
 	"math"
 	"slices"
+
+	"github.com/sluice-gateway/sluice/bench/choice"
 )
 
 // Metric is one figure of the report.
@@ -14,6 +16,7 @@ type Metric struct {
 	Title string `json:"title"`
 	Unit  string `json:"unit"`
 	Less  bool   `json:"less_is_better"`
+	Added bool   `json:"added"` // the difference to direct access is told too
 }
 
 // Sample is one measured value. Series holds the parts it was made of, when there are any.
@@ -23,8 +26,28 @@ type Sample struct {
 	Series []float64 `json:"series,omitempty"`
 }
 
+// Late is what the name of a sample ends with that counts logins behind their pace.
+const Late = "_late"
+
 // All is every metric, in the order of the report.
-func All() []Metric {
+func All() []Metric { return append(fixed(), choosing()...) }
+
+// choosing is what is measured of every way to choose a backend.
+func choosing() []Metric {
+	var all []Metric
+	for _, c := range choice.All() {
+		id, point, title := c.Metric(), c.Point(), c.Title()
+		all = append(all,
+			Metric{ID: id, Point: point, Title: title + ": logins, 16 clients", Unit: "/s"},
+			Metric{ID: id + "_cpu", Point: point, Title: title + ": gateway CPU", Unit: "µs each", Less: true},
+			Metric{ID: id + "_p50", Point: point, Title: title + ": login, p50", Unit: "µs", Less: true, Added: true},
+			Metric{ID: id + "_p99", Point: point, Title: title + ": login, p99", Unit: "µs", Less: true, Added: true},
+		)
+	}
+	return all
+}
+
+func fixed() []Metric {
 	return []Metric{
 		{ID: "login_1", Point: "login-1", Title: "logins, 1 client", Unit: "/s"},
 		{ID: "login_16", Point: "login-16", Title: "logins, 16 clients", Unit: "/s"},

@@ -39,6 +39,11 @@ func sample() *Results {
 	enter("mod_proxy", "retr_1_cpu", 1.5)
 	enter("sluice", "idle", 12.3)
 	enter("mod_proxy", "login_64_failed", 2, 3)
+	enter("direct", "choose_peruser_5_badger_p50", 400)
+	enter("sluice", "choose_peruser_5_badger_p50", 1000)
+	enter("mod_proxy", "choose_peruser_5_badger_p50", 70000, 90000)
+	enter("mod_proxy", "choose_peruser_5_badger_late", 20, 30)
+	r.Omitted = []Omission{{Point: "choose-peruser-5-redis", Why: "run .ci/peers, which unpacks the package redis-server"}}
 	r.Add("sluice", []measure.Sample{{Metric: "long_level", Value: 0.5, Series: []float64{2000, 1500, 1000}}})
 	r.Failures = []Failure{
 		{Point: "retr-8", Target: "mod_proxy", Round: 2, Error: "the data connection broke"},

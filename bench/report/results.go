@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluice-gateway/sluice/bench/measure"
@@ -26,6 +27,8 @@ type Results struct {
 	Failures []Failure      `json:"failures,omitempty"`
 	Verdicts []Verdict      `json:"verdicts,omitempty"`
 	Losses   map[string]int `json:"failed_logins,omitempty"` // by target and metric
+	Behind   map[string]int `json:"late_logins,omitempty"`   // likewise, of those that a pace begins
+	Omitted  []Omission     `json:"omitted,omitempty"`
 }
 
 // Machine says where the figures come from.
@@ -62,14 +65,21 @@ type Failure struct {
 	Error  string `json:"error"`
 }
 
+// Omission is a point that could not be measured on any target.
+type Omission struct {
+	Point string `json:"point"`
+	Why   string `json:"why"`
+}
+
 // Add enters the samples of one measurement.
 func (r *Results) Add(target string, samples []measure.Sample) {
 	for _, s := range samples {
+		if metric, late := strings.CutSuffix(s.Metric, measure.Late); late {
+			count(&r.Behind, target+" "+metric, s.Value)
+			continue
+		}
 		if !known(s.Metric) {
-			if r.Losses == nil {
-				r.Losses = map[string]int{}
-			}
-			r.Losses[target+" "+s.Metric] += int(s.Value)
+			count(&r.Losses, target+" "+s.Metric, s.Value)
 			continue
 		}
 		f := r.figure(s.Metric, target)
@@ -79,6 +89,13 @@ func (r *Results) Add(target string, samples []measure.Sample) {
 		}
 		f.Median, f.Min, f.Max = measure.Median(f.Values), slices.Min(f.Values), slices.Max(f.Values)
 	}
+}
+
+func count(in *map[string]int, what string, n float64) {
+	if *in == nil {
+		*in = map[string]int{}
+	}
+	(*in)[what] += int(n)
 }
 
 func known(metric string) bool {

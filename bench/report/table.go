@@ -16,6 +16,9 @@ import (
 // subject is the target that all others are held beside.
 const subject = "sluice"
 
+// yardstick is no gateway at all.
+const yardstick = "direct"
+
 // blank stands where nothing was measured.
 const blank = "–"
 
@@ -26,6 +29,7 @@ func (r *Results) Write(w io.Writer) error {
 	r.writeHead(&b)
 	if len(r.Figures) > 0 {
 		r.writeMedians(&b)
+		r.writeAdded(&b)
 		r.writeRatios(&b)
 		r.writeBlocks(&b)
 	}
@@ -77,6 +81,30 @@ func (r *Results) writeMedians(b *strings.Builder) {
 		}
 	}
 	align(b, rows)
+}
+
+// writeAdded has what each target adds to direct access, where that is what counts.
+func (r *Results) writeAdded(b *strings.Builder) {
+	names := slices.DeleteFunc(r.measured(), func(n string) bool { return n == yardstick })
+	rows := [][]string{append([]string{"", ""}, names...)}
+	for _, m := range measure.All() {
+		if !m.Added {
+			continue
+		}
+		row, some := []string{m.Title, m.Unit}, false
+		for _, name := range names {
+			more := r.Median(m.ID, name) - r.Median(m.ID, yardstick)
+			some = some || !math.IsNaN(more)
+			row = append(row, number(more))
+		}
+		if some {
+			rows = append(rows, row)
+		}
+	}
+	if len(rows) > 1 {
+		b.WriteString("\nAdded to direct access (the difference of the medians)\n")
+		align(b, rows)
+	}
 }
 
 // cell is a median, with its spread when there was more than one round.
@@ -180,6 +208,9 @@ func (r *Results) writeTrouble(b *strings.Builder) {
 			fmt.Fprintf(b, "\nnot measured: %s: %s\n", t.Name, t.Missing)
 		}
 	}
+	for _, o := range r.Omitted {
+		fmt.Fprintf(b, "\nnot measured: %s: %s\n", o.Point, o.Why)
+	}
 	told := map[string]bool{} // a point that fails does so in every round; once is enough
 	for _, f := range r.Failures {
 		if where := f.Point + " on " + f.Target; !told[where] {
@@ -189,6 +220,9 @@ func (r *Results) writeTrouble(b *strings.Builder) {
 	}
 	for _, what := range slices.Sorted(maps.Keys(r.Losses)) {
 		fmt.Fprintf(b, "\nlost: %s: %d\n", what, r.Losses[what])
+	}
+	for _, where := range slices.Sorted(maps.Keys(r.Behind)) {
+		fmt.Fprintf(b, "\nbehind: %s: %d logins began later than their pace wanted: what they took is that of a full house\n", where, r.Behind[where])
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-gateway/sluice/bench/choice"
 	"github.com/sluice-gateway/sluice/bench/load"
 	"github.com/sluice-gateway/sluice/bench/measure"
 	"github.com/sluice-gateway/sluice/bench/proctree"
@@ -43,16 +44,17 @@ const blocks = 10
 // Point is one thing to measure.
 type Point struct {
 	Name   string
-	Title  string      // what the load does, for the help text
-	FTP    bool        // needs FTP's data connections; raw streams will not do
-	Legs   target.Legs // where TLS is spoken
-	Rounds int         // at most so many rounds, since each takes long; 0: no limit
+	Title  string        // what the load does, for the help text
+	FTP    bool          // needs FTP's data connections; raw streams will not do
+	Legs   target.Legs   // where TLS is spoken
+	Choice choice.Choice // how a backend is chosen; the zero value where there is one
+	Rounds int           // at most so many rounds, since each takes long; 0: no limit
 	run    func(context.Context, site) ([]measure.Sample, error)
 }
 
 // All lists the points in the order they are measured.
 func All() []Point {
-	return []Point{
+	points := []Point{
 		login(1), login(16), login(64),
 		pwdLatency(), pwdRate(16),
 		throughput("retr", 1), throughput("retr", 8),
@@ -65,6 +67,10 @@ func All() []Point {
 		tlsThroughput(front, "stor", 1), tlsThroughput(front, "stor", 8),
 		tlsLogin(64), tlsIdle(),
 	}
+	for _, c := range choice.All() {
+		points = append(points, choose(c))
+	}
+	return points
 }
 
 // Select keeps the points that a word of the list names: whole (retr-8) or up to a dash, with it or
@@ -87,14 +93,17 @@ func Select(points []Point, words []string) ([]Point, error) {
 	}), nil
 }
 
-// Fits reports whether a target can do what the point asks: HAProxy knows nothing of FTP, and TLS on one
-// side only is nothing without a gateway.
+// Fits reports whether a target can do what the point asks: HAProxy knows nothing of FTP, TLS on one side
+// only is nothing without a gateway, and mod_proxy, as Debian builds it, lacks the half of it that speaks to
+// Redis and is not loaded then.
 func (p Point) Fits(name string) bool {
 	switch name {
 	case target.HAProxy:
 		return !p.FTP
 	case target.Direct:
 		return p.Legs.Client == p.Legs.Backend
+	case target.ModProxy:
+		return p.Choice.Store != choice.Redis
 	}
 	return true
 }

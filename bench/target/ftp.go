@@ -4,6 +4,7 @@ package target
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/sluice-gateway/sluice/bench/choice"
 	"github.com/sluice-gateway/sluice/bench/seal"
 )
 
@@ -24,6 +26,9 @@ func openFTPGateway(ctx context.Context, spec Spec, in Setting) (*Gateway, error
 	}
 	// ProFTPD leaves root's rights behind and must still reach its tables.
 	if err := os.Chmod(in.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	if err := writeBackends(in); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(in.Dir, "gateway.conf")
@@ -96,16 +101,54 @@ func ftpConfig(spec Spec, at netip.AddrPort, in Setting) string {
 	line("ProxyRole reverse")
 	line("ProxyTables %s", filepath.Join(dir, "tables"))
 	line("ProxyLog none")
+	backendConfig(line, in)
+	line("</IfModule>")
+	return b.String()
+}
+
+// backendConfig says where the backends are and how one is chosen.
+func backendConfig(line func(format string, args ...any), in Setting) {
 	if in.Legs.Backend {
 		line("ProxyReverseServers ftp://%v", in.Backend.Secure)
 		line("ProxyTLSEngine on")
 		line("ProxyTLSCACertificateFile %s", in.Papers.CA)
-	} else {
-		line("ProxyReverseServers ftp://%v", in.Backend.Control)
-		line("ProxyTLSEngine off")
+		return
 	}
-	line("</IfModule>")
-	return b.String()
+	line("ProxyTLSEngine off")
+	if !in.Choice.Any() {
+		line("ProxyReverseServers ftp://%v", in.Backend.Control)
+		return
+	}
+	line("ProxyReverseServers file:%s", filepath.Join(in.Dir, backendList))
+	line("ProxyReverseConnectPolicy %s", in.Choice.Policy)
+	if in.Choice.Store == choice.Redis {
+		line("RedisEngine on")
+		line("RedisServer %s", in.Redis)
+		line("ProxyDatastore Redis bench.")
+	}
+}
+
+// backendList is the file of backends, beside the configuration. It spares ProFTPD a line that would be
+// longer than it can read.
+const backendList = "backends.json"
+
+// writeBackends writes the list that there is to choose from.
+func writeBackends(in Setting) error {
+	if !in.Choice.Any() {
+		return nil
+	}
+	var urls []string
+	for _, at := range in.Backend.Controls() {
+		urls = append(urls, "ftp://"+at.String())
+	}
+	b, err := json.Marshal(urls)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(in.Dir, backendList), b, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("write the list of backends: %w", err)
+	}
+	return nil
 }
 
 // freePort asks the kernel for a port that nobody uses now.

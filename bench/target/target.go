@@ -12,6 +12,7 @@ import (
 	"net/netip"
 
 	"github.com/sluice-gateway/sluice/bench/backend"
+	"github.com/sluice-gateway/sluice/bench/choice"
 	"github.com/sluice-gateway/sluice/bench/seal"
 )
 
@@ -42,8 +43,10 @@ type Legs struct{ Client, Backend bool }
 type Setting struct {
 	Backend backend.Addresses
 	Legs    Legs
-	Papers  seal.Papers // certificates; needed with any leg
-	Dir     string      // for the target's files
+	Choice  choice.Choice // how a backend is chosen; the zero value where there is one
+	Redis   string        // host:port of the store that Choice may name
+	Papers  seal.Papers   // certificates; needed with any leg
+	Dir     string        // for the target's files
 }
 
 // Gateway is a running target.

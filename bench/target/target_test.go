@@ -17,16 +17,21 @@ import (
 
 	"github.com/sluice-gateway/sluice/bench/backend"
 	"github.com/sluice-gateway/sluice/bench/certs"
+	"github.com/sluice-gateway/sluice/bench/choice"
 	"github.com/sluice-gateway/sluice/bench/load"
+	"github.com/sluice-gateway/sluice/bench/peers"
 	"github.com/sluice-gateway/sluice/bench/seal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func serve(t *testing.T, own certs.Files) backend.Addresses {
+func serve(t *testing.T, own certs.Files, backends int) backend.Addresses {
 	t.Helper()
 	server, err := backend.Listen(netip.MustParseAddr("127.0.0.1"))
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Multiply(backends); err != nil {
 		t.Fatal(err)
 	}
 	if own.Cert != "" {
@@ -56,7 +61,7 @@ func TestTargets(t *testing.T) {
 			if spec.Missing != "" {
 				missing(t, spec)
 			}
-			to := serve(t, certs.Files{})
+			to := serve(t, certs.Files{}, 1)
 			g, err := Open(t.Context(), spec, Setting{Backend: to, Dir: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
@@ -98,7 +103,7 @@ func TestTargetsOverTLS(t *testing.T) {
 				if spec.Missing != "" {
 					missing(t, spec)
 				}
-				to := serve(t, papers.Backend)
+				to := serve(t, papers.Backend, 1)
 				g, err := Open(t.Context(), spec, Setting{Backend: to, Legs: legs, Papers: papers, Dir: t.TempDir()})
 				if err != nil {
 					t.Fatal(err)
@@ -136,6 +141,39 @@ func papers(t *testing.T) (seal.Papers, string) {
 		t.Fatal(err)
 	}
 	return p, dir
+}
+
+// TestTargetsThatChoose logs in through every gateway that this machine has, before several backends, with
+// each policy.
+func TestTargetsThatChoose(t *testing.T) {
+	for _, name := range []string{Sluice, ModProxy} {
+		spec := Locate(t.Context(), name, "", t.TempDir())
+		for _, c := range choice.All() {
+			if c.Backends > 5 || name == ModProxy && c.Store == choice.Redis {
+				continue
+			}
+			t.Run(name+"/"+c.Point(), func(t *testing.T) {
+				if spec.Missing != "" {
+					missing(t, spec)
+				}
+				in := Setting{Backend: serve(t, certs.Files{}, c.Backends), Choice: c, Dir: t.TempDir()}
+				if c.Store == choice.Redis {
+					in.Redis = peers.StartRedis(t, peers.RedisOptions{}).Address
+				}
+				g, err := Open(t.Context(), spec, in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				job := load.Job{Control: g.Control, Clients: 2, Users: 10, Span: 300 * time.Millisecond}
+				if tally, err := load.Logins(t.Context(), job); err != nil || tally.Count == 0 {
+					t.Errorf("logins: %d (%v)", tally.Count, err)
+				}
+				if err := g.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
 }
 
 func TestAProgramThatEndsTellsWhy(t *testing.T) {
@@ -188,6 +226,36 @@ func TestBothGatewaysReadTheSameDirectives(t *testing.T) {
 				t.Errorf("no line %q in\n%s", line, ours)
 			}
 		}
+	}
+}
+
+func TestHowAChoiceIsWritten(t *testing.T) {
+	at := netip.MustParseAddrPort("127.0.0.1:2121")
+	cases := map[string]struct {
+		choice choice.Choice
+		want   []string
+		not    []string
+	}{
+		"with the gateway's own store": {choice.Choice{Policy: "PerUser", Backends: 5, Store: choice.Badger},
+			[]string{"ProxyReverseServers file:/d/backends.json", "ProxyReverseConnectPolicy PerUser", "ProxyTLSEngine off"}, []string{"Redis", "ProxyReverseServers ftp:"}},
+		"with Redis": {choice.Choice{Policy: "LeastConns", Backends: 5, Store: choice.Redis},
+			[]string{"ProxyReverseServers file:/d/backends.json", "ProxyReverseConnectPolicy LeastConns", "RedisServer 127.0.0.1:6379", "ProxyDatastore Redis bench."}, nil},
+		"nothing to choose": {choice.Choice{}, nil, []string{"ProxyReverseConnectPolicy", "Redis", "file:"}},
+	}
+	for claim, c := range cases {
+		t.Run(claim, func(t *testing.T) {
+			text := ftpConfig(Spec{Name: Sluice}, at, Setting{Dir: "/d", Choice: c.choice, Redis: "127.0.0.1:6379"})
+			for _, line := range c.want {
+				if !strings.Contains(text, line+"\n") {
+					t.Errorf("no line %q in\n%s", line, text)
+				}
+			}
+			for _, word := range c.not {
+				if strings.Contains(text, word) {
+					t.Errorf("%q in\n%s", word, text)
+				}
+			}
+		})
 	}
 }
 
