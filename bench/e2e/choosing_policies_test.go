@@ -108,15 +108,21 @@ func shuffleLaw(t *testing.T, urls []string, l landing) {
 // leastConnsLaw: whoever holds fewest gets the next one. The clients come in waves that stay until
 // all are in, so that what is open is known.
 func leastConnsLaw(t *testing.T, urls []string, l landing) {
-	_, addr := startGateway(t, urls, "ProxyReverseConnectPolicy LeastConns")
-	worst := 0
+	g, addr := startGateway(t, urls, "ProxyReverseConnectPolicy LeastConns")
+	worst, closed := 0, 0
+	leave := func(in []*caller) {
+		scatter(t, in)
+		closed += len(in)
+		eventually(t, callLimit, "the end of the sessions", func() bool {
+			return strings.Count(g.File("system.log"), "FTP session closed") == closed
+		})
+	}
 	for done := 0; done < thousand; done += crowd {
-		n := min(crowd, thousand-done)
-		in := gather(t, n, as(addr, "bob"))
+		in := gather(t, min(crowd, thousand-done), as(addr, "bob"))
 		counts := held(t, l, in)
 		worst = max(worst, slices.Max(counts)-slices.Min(counts))
 		near(t, counts, alike, 1)
-		scatter(t, in)
+		leave(in)
 	}
 	t.Logf("LeastConns, %d logins in waves of %d: the open connections of two backends differ by at most %d", thousand, crowd, worst)
 	// One backend loses all of its clients: it gets as many next.
@@ -127,7 +133,7 @@ func leastConnsLaw(t *testing.T, urls []string, l landing) {
 			gone = append(gone, c)
 		}
 	}
-	scatter(t, gone)
+	leave(gone)
 	next := held(t, l, gather(t, len(gone), as(addr, "bob")))
 	if next[2] != len(gone) {
 		t.Errorf("%d clients left one backend; of as many new ones it got %v", len(gone), next)

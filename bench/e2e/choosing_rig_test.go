@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -125,8 +124,15 @@ func (l landing) of(where string) int {
 func visitAll(t testing.TB, l landing, width, n int, next func(i int) ask) []int {
 	t.Helper()
 	landed := make([]int, n)
+	visitWith(t, l, width, landed, next, func(_ int, c *caller) error { return c.quit() })
+	return landed
+}
+
+// visitWith is visitAll with an end of its own for each session; landed is filled.
+func visitWith(t testing.TB, l landing, width int, landed []int, next func(i int) ask, end func(int, *caller) error) {
+	t.Helper()
 	work := crew.New().WithErrors().WithMaxGoroutines(width)
-	for i := range n {
+	for i := range landed {
 		work.Go(func() error {
 			a := next(i)
 			c, err := enterAs(a)
@@ -134,13 +140,12 @@ func visitAll(t testing.TB, l landing, width, n int, next func(i int) ask) []int
 				return fmt.Errorf("login %d as %s: %w", i, a.user, err)
 			}
 			landed[i] = l.of(c.where)
-			return c.quit()
+			return end(i, c)
 		})
 	}
 	if err := work.Wait(); err != nil {
 		t.Fatal(clipped(err))
 	}
-	return landed
 }
 
 // gather logs n clients in at once and keeps them.
@@ -263,108 +268,6 @@ func chiSquare(counts, weights []int) (x float64) {
 		x += math.Pow(float64(c)-want, 2) / want
 	}
 	return x
-}
-
-// tollgate stands before a backend and passes control connections through, until it is shut: from
-// then on it breaks them off and every new one, and counts those.
-type tollgate struct {
-	listen *net.TCPListener
-	behind string
-	work   sync.WaitGroup
-
-	mu     sync.Mutex
-	shut   bool
-	conns  map[net.Conn]bool
-	passed int
-	turned []time.Time // when new ones came while it was shut
-}
-
-func startTollgate(t testing.TB, behind string) *tollgate {
-	t.Helper()
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &tollgate{listen: l, behind: behind, conns: map[net.Conn]bool{}}
-	g.work.Go(g.accept)
-	t.Cleanup(func() {
-		_ = l.Close()
-		g.Shut()
-		g.work.Wait()
-	})
-	return g
-}
-
-func (g *tollgate) url() string { return "ftp://" + g.listen.Addr().String() }
-
-// Shut kills what is behind the gate, as far as can be seen from before it.
-func (g *tollgate) Shut() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.shut = true
-	for c := range g.conns {
-		_ = c.Close()
-	}
-}
-
-// Open ends Shut.
-func (g *tollgate) Open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.shut, g.turned = false, nil
-}
-
-// Turned is when connections came while the gate was shut.
-func (g *tollgate) Turned() []time.Time {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.turned)
-}
-
-func (g *tollgate) accept() {
-	for {
-		conn, err := g.listen.AcceptTCP()
-		if err != nil {
-			return // the test is over
-		}
-		if g.admit(conn) {
-			g.work.Go(func() { g.relay(conn) })
-		}
-	}
-}
-
-// admit is false for a connection that was broken off.
-func (g *tollgate) admit(conn *net.TCPConn) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.shut {
-		g.turned = append(g.turned, time.Now())
-		_ = conn.SetLinger(0) // a closed socket needs no reset
-		_ = conn.Close()
-		return false
-	}
-	g.passed++
-	g.conns[conn] = true
-	return true
-}
-
-func (g *tollgate) relay(conn *net.TCPConn) {
-	defer func() {
-		_ = conn.Close()
-		g.mu.Lock()
-		delete(g.conns, conn)
-		g.mu.Unlock()
-	}()
-	back, err := net.Dial("tcp", g.behind)
-	if err != nil {
-		return
-	}
-	defer func() { _ = back.Close() }()
-	var both sync.WaitGroup
-	both.Go(func() { _, _ = io.Copy(back, conn); _ = back.Close() })
-	_, _ = io.Copy(conn, back)
-	_ = conn.Close()
-	both.Wait()
 }
 
 // place writes a file as its directives want it, by a rename, so that no reader meets half of it.
