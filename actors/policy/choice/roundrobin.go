@@ -30,7 +30,7 @@ func (l *List) byTurn(a *Ask, f filter, n int, dealt func(turn uint64) int32) (i
 		if l.may(i, f) && (!warming || step >= n || !l.thins(i, turn, a)) {
 			return i, nil
 		}
-		if a.Passes > 0 && step+1 >= a.Passes {
+		if a.Passes > 0 && step+1 >= a.Passes || step >= 2*n { // the latter is not reached
 			return l.near(turn, n, f, dealt), nil
 		}
 	}
