@@ -1,0 +1,2 @@
+-rw-r--r--   1 ftp      ftp             0 Jan  1  1970 EAGKCPT
+-rw-r--r--   1 ftp      ftp             0 Jan  1  1970 EAGRTPRC

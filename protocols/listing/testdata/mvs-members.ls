@@ -1,0 +1,3 @@
+-rw-r--r--   1 ftp      ftp             0 Oct 11  2002 TBSHELF
+-rw-r--r--   1 ftp      ftp             0 Jan 13 11:58 $2CPF1
+-rw-r--r--   1 ftp      ftp             0 Jan  1  1970 NOSTATS

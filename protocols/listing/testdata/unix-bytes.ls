@@ -1,0 +1,5 @@
+-rw-r--r--   1 ftp      ftp             1 Jan 14 03:26 café
+-rw-r--r--   1 ftp      ftp             1 Jan 14 03:26 ÿþ Ã(
+-rw-r--r--   1 ftp      ftp             1 Jan 14 03:26 æ¼¢å­—.txt
+-rw-r--r--   1 ftp      ftp             1 Jan 14 03:26 tab	here
+-rw-r--r--   1 ftp      ftp             1 Jan 14 03:26 no end
