@@ -23,7 +23,7 @@ var answeredAlone = map[string]handler{
 
 // needLogin are commands that ProFTPD knows, and keeps for those who are logged
 // in. Of the others it says that it does not understand them.
-var needLogin = []string{ftp.CWD, ftp.CDUP, ftp.PWD, ftp.MKD, ftp.RMD, ftp.SMNT, ftp.REIN, ftp.SITE, ftp.STAT,
+var needLogin = []string{ftp.SMNT, ftp.REIN, ftp.SITE, ftp.STAT,
 	ftp.STRU, ftp.MODE, ftp.ALLO, ftp.REST, ftp.RNFR, ftp.RNTO, ftp.SIZE, ftp.MDTM, ftp.MLST, ftp.MFMT, ftp.MFF, ftp.RANG}
 
 func say(r ftp.Reply) handler {

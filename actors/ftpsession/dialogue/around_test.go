@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/destination"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
 
@@ -22,7 +23,9 @@ type event func() error
 func (wd *world) possible() []event {
 	can := wd.owing()
 	w := wd.w
-	if w.picking {
+	if w.picking && w.named {
+		can = append(can, func() error { return wd.step(resolvedOf([]string{"nowhere", "own", "forbidden"}[wd.choose(3)])) })
+	} else if w.picking {
 		can = append(can, func() error {
 			return wd.step(messages.BackendPicked{Err: []error{errors.New("none is up"), ErrUnlisted}[wd.choose(2)]})
 		})
@@ -72,7 +75,9 @@ func (wd *world) possible() []event {
 func (wd *world) owing() []event {
 	var can []event
 	w := wd.w
-	if w.picking {
+	if w.picking && w.named {
+		can = append(can, func() error { return wd.step(resolvedOf("")) })
+	} else if w.picking {
 		can = append(can, func() error {
 			b := messages.Backend{}
 			b.URL.Host, b.URL.Scheme = "b1", wd.scheme()
@@ -223,6 +228,10 @@ func (wd *world) command(line string) error {
 	wd.commands = append(wd.commands, c)
 	if arg == "" {
 		arg = fmt.Sprintf("#%d", c.n)
+	}
+	if verb == ftp.USER && wd.m.forwards() && wd.m.cfg.Forward.Method != destination.UserAtSNI && !wd.m.journey.admitted ||
+		verb == ftp.USER && wd.m.forwards() && wd.m.cfg.Forward.Method == destination.ProxyUserThenUserAtHost {
+		arg += "@b1"
 	}
 	return wd.step(messages.CommandReceived{Command: ftp.Command{Verb: verb, Arg: arg, HasArg: true}})
 }

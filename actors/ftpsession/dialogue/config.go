@@ -14,6 +14,7 @@ type Config struct {
 	UseIPv6     bool
 
 	Selection        Selection
+	Forward          Forward  // for AtDestination
 	Greeting         []string // our own 220 where the backend comes late; see Greeting
 	DenyMsg          string   // AccessDenyMsg: what a login that we refuse is told; %u is the user
 	MaxLoginAttempts int      // refused logins after which the session ends; 0: any number
@@ -59,9 +60,10 @@ type Selection uint8
 
 // The moments of choice.
 const (
-	AtConnect Selection = iota // before the client is greeted, by the backend's banner
-	AtUser                     // at each USER (PerUser)
-	AtPass                     // once the gateway has checked the password (UseReverseProxyAuth)
+	AtConnect     Selection = iota // before the client is greeted, by the backend's banner
+	AtUser                         // at each USER (PerUser)
+	AtPass                         // once the gateway has checked the password (UseReverseProxyAuth)
+	AtDestination                  // by the client itself, in its USER (ProxyRole forward)
 )
 
 // TLS is what is offered to clients, and asked of them.

@@ -23,7 +23,8 @@ type backend struct {
 	remote   netip.AddrPort
 	local    netip.AddrPort
 	banner   ftp.Reply
-	bound    bool // the client has heard its word: no other backend will do now
+	reason   string // what a client may be told of why it could not be reached
+	bound    bool   // the client has heard its word: no other backend will do now
 	features ftp.Features
 	noEPSV   bool // refused once under a passive policy: PASV from then on
 	noEPRT   bool
@@ -64,12 +65,17 @@ func (m *Machine) picked(ev messages.BackendPicked) {
 		m.withoutBackend("no backend to choose", ev.Err)
 		return
 	}
+	m.note(Info, "selected backend server '"+ev.Backend.URL.String()+"'", nil)
+	m.attempt(ev.Backend)
+}
+
+// attempt connects to a backend.
+func (m *Machine) attempt(to messages.Backend) {
 	b := &m.back
 	b.attempt++
-	b.live, b.backend, b.began = true, ev.Backend, m.now
-	m.note(Info, "selected backend server '"+ev.Backend.URL.String()+"'", nil)
+	b.live, b.backend, b.began = true, to, m.now
 	var err error
-	if b.link.wish, err = m.wishFor(ev.Backend.URL); err != nil {
+	if b.link.wish, err = m.wishFor(to.URL); err != nil {
 		m.attemptFailed(err)
 		return
 	}
@@ -77,7 +83,7 @@ func (m *Machine) picked(ev messages.BackendPicked) {
 	if !implicit { // a handshake has its own limit
 		m.clock.step(m.now, m.cfg.TimeoutConnect)
 	}
-	m.do(DialBackend{Attempt: b.attempt, Backend: ev.Backend, Implicit: implicit})
+	m.do(DialBackend{Attempt: b.attempt, Backend: to, Implicit: implicit})
 }
 
 // withoutBackend ends a session that no backend serves, unless the client may try
@@ -104,14 +110,14 @@ func (m *Machine) backendConnected(ev messages.BackendConnected) {
 }
 
 func (m *Machine) bannerReply(r ftp.Reply) {
+	m.back.banner = r
 	if !r.Positive() {
 		m.do(Note{Level: Warn, Text: "received banner from backend, DISCONNECTING", Addr: m.back.remote, Reply: r})
 		m.attemptFailed(fmt.Errorf("%w: %d", errRefused, r.Code))
 		return
 	}
 	m.do(Note{Level: Debug, Text: "received banner from backend", Addr: m.back.remote, Reply: r})
-	m.back.banner = r
-	m.do(ReportConnected{Took: m.now.Sub(m.back.began)})
+	m.report(ReportConnected{Took: m.now.Sub(m.back.began)})
 	m.askStep(ftp.Command{Verb: ftp.FEAT}, func(m *Machine, r ftp.Reply) {
 		m.back.features = ftp.ParseFeatures(r)
 		m.protect()
@@ -165,13 +171,17 @@ func (m *Machine) ready() {
 }
 
 // attemptFailed gives the lease back and tries another backend, as often as
-// ProxyRetryCount allows. Once the client has heard the backend's word there is
+// ProxyRetryCount allows; a destination that the client named is tried once. Once the client has heard the backend's word there is
 // no second try: it is in the middle of a dialogue with that one.
 func (m *Machine) attemptFailed(err error) {
 	m.await = nil
 	m.back.live = false
 	m.clock.stepDone()
 	m.do(DropBackend{})
+	if m.forwards() {
+		m.notTaken(err)
+		return
+	}
 	m.do(ReportFailed{err})
 	b := &m.back
 	m.do(Note{Level: Warn, Err: err, Addr: b.remote,
@@ -227,7 +237,7 @@ func (m *Machine) reportLost(err error) {
 	t := m.xfer
 	quitting := m.await != nil && m.asked.Verb == ftp.QUIT
 	if !quitting && m.back.parting.Code == 0 && (t == nil || t.goodbye == "") {
-		m.do(ReportLost{err})
+		m.report(ReportLost{err})
 	}
 }
 

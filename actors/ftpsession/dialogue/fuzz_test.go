@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/protocols/destination"
 )
 
 // worldConfig has a limit of every kind, so that each can be reached.
@@ -15,7 +17,8 @@ func worldConfig(kind, tls, late byte) Config {
 	cfg.RetryCount = 2
 	cfg.TimeoutNoTransfer, cfg.TimeoutSession = 300*time.Second, 900*time.Second
 	cfg.LimitLogins = kind&1 != 0
-	cfg.Selection, cfg.MaxLoginAttempts = Selection(late)%(AtPass+1), int(late>>2)%4
+	cfg.Selection, cfg.MaxLoginAttempts = Selection(late)%(AtDestination+1), int(late>>2)%4
+	cfg.Forward.Method = destination.Method(late>>4) % (destination.UserAtSNI + 1)
 	cfg.DataPolicy = DataPolicy(kind>>1) % (OnlyEPRT + 1)
 	cfg.BackendTLS, cfg.Protection = BackendTLS(tls)%(TLSLikeClient+1), Protection(tls>>2)%(ProtectClear+1)
 	if cfg.TLS.Enabled = tls&16 != 0; cfg.TLS.Enabled {
@@ -38,6 +41,9 @@ func opening(kind byte, cfg Config) []string {
 		if cfg.Protection != ProtectAsClient {
 			first = append(first, "PROT P")
 		}
+	}
+	if cfg.Selection == AtDestination && cfg.Forward.Method != destination.UserAtHost && cfg.Forward.Method != destination.UserAtSNI && kind>>6 > 0 {
+		first = append(first, "USER", "PASS") // at the gateway
 	}
 	return append(first, openings[kind>>6]...)
 }
@@ -109,7 +115,7 @@ func TestManyLives(t *testing.T) {
 			t.Errorf("no life ended with %q: %v", reason, ends)
 		}
 	}
-	for s := range AtPass + 1 {
+	for s := range AtDestination + 1 {
 		if entered[s] < lives/20 {
 			t.Errorf("too few lives got as far as a login: %v", entered)
 		}

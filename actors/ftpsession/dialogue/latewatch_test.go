@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/destination"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
 
@@ -12,16 +13,17 @@ import (
 // name or a password meets a backend that was not chosen for it, or one that
 // needed a check and did not have it.
 type lateWatch struct {
-	checked CheckLogin // what is being checked
-	granted CheckLogin // what was, and may come in
-	group   string     // … as one of
-	chosen  string     // for whom the present backend was picked
+	checked  CheckLogin // what is being checked
+	granted  CheckLogin // what was, and may come in
+	group    string     // … as one of
+	chosen   string     // for whom the present backend was picked
+	admitted bool       // a login at the gateway succeeded, with this server
 }
 
 func (l *lateWatch) happened(ev messages.ToSession) {
 	if ev, ok := ev.(messages.LoginChecked); ok {
 		if l.granted = (CheckLogin{}); ev.Granted && ev.Err == nil {
-			l.granted, l.group = l.checked, ev.Group
+			l.granted, l.group, l.admitted = l.checked, ev.Group, true
 		}
 		l.checked = CheckLogin{}
 	}
@@ -30,7 +32,7 @@ func (l *lateWatch) happened(ev messages.ToSession) {
 func (l *lateWatch) done(m *Machine, a Action) error {
 	switch a := a.(type) {
 	case CheckLogin:
-		if m.cfg.Selection != AtPass {
+		if m.cfg.Selection != AtPass && (m.cfg.Selection != AtDestination || !m.loginWanted()) {
 			return errors.New("nobody wants that checked")
 		}
 		l.checked, l.granted = a, CheckLogin{}
@@ -42,6 +44,11 @@ func (l *lateWatch) done(m *Machine, a Action) error {
 		}
 	case PickBackend:
 		return l.picks(m, a)
+	case ResolveDestination:
+		if wanted := m.cfg.Forward.Method == destination.ProxyUserThenUserAtHost || m.cfg.Forward.Method == destination.ProxyUserAtHostThenUser; wanted && !l.admitted {
+			return errors.New("for somebody who has not logged in at the gateway")
+		}
+		l.chosen = a.To.User
 	case SendBackend:
 		return l.says(m, a.Command)
 	}
@@ -50,6 +57,8 @@ func (l *lateWatch) done(m *Machine, a Action) error {
 
 func (l *lateWatch) picks(m *Machine, a PickBackend) error {
 	switch {
+	case m.cfg.Selection == AtDestination:
+		return errors.New("in the forward role")
 	case m.cfg.Selection == AtConnect && a.User != "", m.cfg.Selection != AtConnect && a.User == "":
 		return errors.New("for the wrong one")
 	case m.cfg.Selection == AtPass && (a.User != l.granted.User || a.Group != l.group):

@@ -17,9 +17,10 @@ var ourFeatures = []string{"CLNT", "CSID", "EPRT", "EPSV", "HOST", "LANG", "MDTM
 // tlsFeatures join them where TLS is offered.
 var tlsFeatures = []string{"AUTH TLS", "CCC", "PBSZ", "PROT", "SSCN"}
 
-// feat answers for the gateway, or for the backend with ShowFeatures.
+// feat answers for the gateway, or for the backend with ShowFeatures and in the
+// forward role.
 func (m *Machine) feat(c ftp.Command) {
-	if m.cfg.ShowFeatures {
+	if m.cfg.ShowFeatures || m.forwards() {
 		m.relay(c)
 		return
 	}

@@ -42,6 +42,7 @@ type Machine struct {
 	held    []ftp.Command // commands that wait for their turn
 
 	login   login
+	journey journey
 	refused int    // logins, in all of the session
 	early   string // the argument of a TYPE that came before the backend
 
@@ -150,12 +151,15 @@ func (m *Machine) handleBackend(ev messages.ToSession) {
 	switch ev := ev.(type) {
 	case messages.BackendPicked:
 		m.picked(ev)
+	case messages.DestinationResolved:
+		m.destinationResolved(ev)
 	case messages.BackendConnected:
 		if m.back.is(ev.Attempt) {
 			m.backendConnected(ev)
 		}
 	case messages.BackendUnreachable:
 		if m.back.is(ev.Attempt) {
+			m.back.reason = ev.Reason
 			m.attemptFailed(ev.Err)
 		}
 	case messages.BackendSecured:

@@ -38,16 +38,16 @@ const (
 	beginInTLS
 )
 
-var errEngineOff = errors.New("an ftps:// backend cannot be spoken with while ProxyTLSEngine is off")
+var errEngineOff = errors.New("a backend of ftps:// or port 990 cannot be spoken with while ProxyTLSEngine is off")
 
 // wishFor follows ProxyTLSEngine and the URL; ftps:// demands TLS by itself.
 func (m *Machine) wishFor(u backendurl.URL) (wish, error) {
 	engine, ftps := m.cfg.BackendTLS, u.Scheme == backendurl.FTPS
 	like := engine == TLSLikeClient && m.front.secure
 	switch {
-	case engine == NoTLS && ftps:
+	case engine == NoTLS && (ftps || u.Implicit):
 		return stayClear, errEngineOff
-	case u.Implicit, like && m.cfg.TLS.Implicit:
+	case u.Implicit, like && m.cfg.TLS.Implicit && !m.forwards():
 		return beginInTLS, nil
 	case ftps, like, engine == TLSAlways:
 		return demandTLS, nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
+	"github.com/sluice-gateway/sluice/protocols/destination"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
 
@@ -26,6 +27,7 @@ import (
 //	B secured                    a handshake's good end   switched / switched nowhere, to itself
 //	listening front 4000         (or back; or failed)     admit / refuse Full
 //	grant [staff] / deny / fail  the answer to check
+//	resolved [own / forbidden / nowhere]                  the answer to resolve
 //	data ended [100ms]           the source's proper end  wait 3s, drain
 //	data finished [front copy Broken pipe]                with side, stage, reason
 //
@@ -104,7 +106,7 @@ func (s *script) compare(at string, want []string) {
 
 func happens(line string) bool {
 	for _, p := range []string{"C:", "C lost", "C killed", "C secured", "C insecure", "C cleared", "switched",
-		"B:", "B lost", "B reset", "B connected", "B secured", "B unreachable", "picked", "listening", "admit", "refuse", "grant", "deny", "fail", "data ", "wait ", "drain"} {
+		"B:", "B lost", "B reset", "B connected", "B secured", "B unreachable", "picked", "resolved", "listening", "admit", "refuse", "grant", "deny", "fail", "data ", "wait ", "drain"} {
 		if strings.HasPrefix(line, p) {
 			return true
 		}
@@ -136,6 +138,8 @@ func (s *script) event(line string) {
 		s.backend(rest, attempt)
 	case "picked":
 		s.step(pickOf(s.t, rest))
+	case "resolved":
+		s.step(resolvedOf(rest))
 	case "listening":
 		s.step(listeningOf(rest))
 	case "admit":
@@ -178,6 +182,10 @@ func (s *script) client(line string) {
 
 func (s *script) backend(what string, attempt uint32) {
 	v4 := messages.BackendConnected{Attempt: attempt, Local: netip.MustParseAddrPort(own4), Remote: netip.MustParseAddrPort(back4)}
+	if reason, ok := strings.CutPrefix(what, "unreachable "); ok {
+		s.step(messages.BackendUnreachable{Attempt: attempt, Err: errors.New("dial tcp: no"), Reason: reason})
+		return
+	}
 	switch what {
 	case "connected":
 		s.step(v4)
@@ -255,6 +263,19 @@ func pickOf(t *testing.T, name string) messages.BackendPicked {
 		t.Fatal(err)
 	}
 	return messages.BackendPicked{Lease: 1, Backend: messages.Backend{URL: u, Endpoints: []netip.AddrPort{netip.MustParseAddrPort(back4)}}}
+}
+
+func resolvedOf(what string) messages.DestinationResolved {
+	to := netip.MustParseAddrPort(back4)
+	switch what {
+	case "own":
+		return messages.DestinationResolved{Err: &destination.Refused{To: to, Reason: destination.OwnListener}}
+	case "forbidden":
+		return messages.DestinationResolved{Err: &destination.Refused{To: to, Reason: destination.Metadata}}
+	case "nowhere":
+		return messages.DestinationResolved{Err: errors.New("no such name")}
+	}
+	return messages.DestinationResolved{Endpoints: []netip.AddrPort{to}}
 }
 
 func listeningOf(rest string) messages.Listening {

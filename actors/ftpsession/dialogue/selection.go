@@ -74,7 +74,7 @@ func (m *Machine) leaveBackend() {
 	}
 	if m.back.live {
 		m.do(DropBackend{})
-		m.do(ReturnLease{})
+		m.report(ReturnLease{})
 	}
 	m.offer, m.late = offer{}, late{}
 	m.back = backend{attempt: m.back.attempt, earlier: m.back.attempt}
@@ -88,6 +88,8 @@ func (m *Machine) announced(c ftp.Command) {
 	case AtUser:
 		m.leaveBackend()
 		m.reach()
+	case AtDestination:
+		m.userForward(c)
 	case AtPass:
 		m.leaveBackend()
 		m.phase = alone
@@ -97,7 +99,7 @@ func (m *Machine) announced(c ftp.Command) {
 
 // passAlone has the password checked. Without a USER before it, it is wrong.
 func (m *Machine) passAlone(c ftp.Command) {
-	if m.cfg.Selection != AtPass || m.login.user == "" {
+	if !m.checksLogins() || m.login.user == "" {
 		m.answer(m.denial())
 		return
 	}
@@ -130,6 +132,8 @@ func (m *Machine) loginChecked(ev messages.LoginChecked) {
 	case !ev.Granted:
 		m.note(Debug, "USER "+m.login.user+" is not let in: "+ev.Reason, nil) // the porter said it aloud
 		m.deny(m.denial())
+	case m.forwards():
+		m.admit()
 	default:
 		m.login.group = ev.Group
 		m.reach()

@@ -31,6 +31,8 @@ func shown(a Action) string {
 			words = append(words, "of "+a.Group)
 		}
 		return strings.Join(append(words, a.Tried...), " ")
+	case ResolveDestination:
+		return "resolve " + a.To.Canonical() + " for " + a.To.User
 	case DialBackend:
 		if a.Implicit {
 			return fmt.Sprintf("dial %d %s in TLS", a.Attempt, a.Backend.URL.Host)

@@ -59,7 +59,7 @@ func (m *Machine) settleIn(cfg Config, why moving) {
 	m.leaveBackend()
 	cfg.Client, cfg.Local = m.cfg.Client, m.cfg.Local
 	m.cfg = cfg
-	m.login, m.early, m.type_ = login{}, "", cfg.firstType()
+	m.login, m.journey, m.early, m.type_ = login{}, journey{}, "", cfg.firstType()
 	m.front.moved = why == bySNI && m.greeted
 	m.receive()
 }

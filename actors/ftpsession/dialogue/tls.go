@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/destination"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
 
@@ -20,6 +21,7 @@ type front struct {
 	cleared  bool   // it was, until CCC
 	implied  bool   // the mechanism implies PROT P
 	name     string // of the server, as the client's handshake had it (SNI)
+	sni      string // what that said, where it names a destination
 	moved    bool   // to the server of that name: its banner is not shown
 	sized    bool   // PBSZ was given
 	private  bool   // PROT P
@@ -104,7 +106,10 @@ func (m *Machine) frontendSecured(ev messages.FrontendSecured) {
 	f.securing, f.secure = false, true
 	f.private = (f.implied || m.cfg.TLS.Implicit) && !m.cfg.TLS.Required.NoData
 	m.clock.active(m.now)
-	if !m.cfg.TLS.IgnoreSNI {
+	switch {
+	case m.forwards() && m.cfg.Forward.Method == destination.UserAtSNI:
+		f.sni = ev.TLS.Name
+	case !m.cfg.TLS.IgnoreSNI:
 		f.name = strings.ToLower(strings.TrimSuffix(ev.TLS.Name, "."))
 	}
 	switch {

@@ -3,6 +3,7 @@ package dialogue
 import (
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
+	"github.com/sluice-gateway/sluice/protocols/destination"
 )
 
 // handshakes are the good ends of those under way.
@@ -12,6 +13,9 @@ func (wd *world) handshakes() []event {
 	if t.securing {
 		can = append(can, func() error {
 			names := []string{"", "", "other.example", "nobody.example"}
+			if wd.m.forwards() && wd.m.cfg.Forward.Method == destination.UserAtSNI {
+				names = []string{"b1", "b1", "b1:990", ""}
+			}
 			return wd.step(messages.FrontendSecured{TLS: tls13(names[wd.choose(len(names))])})
 		})
 	}
@@ -34,7 +38,7 @@ func (wd *world) scheme() backendurl.Scheme {
 // moved answers SwitchServer.
 func (wd *world) moved() error {
 	cfg := otherServer(wd.w.cfg)
-	cfg.Selection = Selection(wd.choose(int(AtPass) + 1))
+	cfg.Selection = Selection(wd.choose(int(AtDestination) + 1))
 	switch wd.choose(4) {
 	case 2:
 		return wd.see(messages.TimeReached{}, wd.m.Switch(nil, wd.now))

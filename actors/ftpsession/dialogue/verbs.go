@@ -34,7 +34,7 @@ var rows map[string]row
 func init() { //nolint:gochecknoinits // as said above
 	local := func(h handler) row { return row{h, h, h} }
 	// data is for what needs a backend that lets the client in.
-	data := func(h handler) row { return row{(*Machine).accessDenied, h, h} }
+	data := func(h handler) row { return row{(*Machine).accessDenied, unlessForward(h), h} }
 	rows = map[string]row{
 		ftp.USER: {(*Machine).user, (*Machine).user, (*Machine).relay},
 		ftp.PASS: {(*Machine).passAlone, (*Machine).passAgain, (*Machine).relay},
@@ -81,6 +81,9 @@ func init() { //nolint:gochecknoinits // as said above
 	}
 	for verb, h := range answeredAlone {
 		rows[verb] = row{h, (*Machine).loginFirst, (*Machine).relay}
+	}
+	for _, verb := range []string{ftp.CWD, ftp.CDUP, ftp.PWD, ftp.MKD, ftp.RMD} {
+		rows[verb] = row{(*Machine).directory, (*Machine).loginFirst, (*Machine).relay}
 	}
 	for _, verb := range needLogin {
 		rows[verb] = row{(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).relay}
@@ -129,6 +132,18 @@ func (m *Machine) dispatch(c ftp.Command) {
 		r.alone(m, c)
 	default:
 		r.connected(m, c)
+	}
+}
+
+// unlessForward keeps from destinations what comes before the login: in the forward
+// role their refusals are ours to give.
+func unlessForward(h handler) handler {
+	return func(m *Machine, c ftp.Command) {
+		if m.forwards() {
+			m.loginFirst(c)
+			return
+		}
+		h(m, c)
 	}
 }
 

@@ -20,6 +20,7 @@ type watch struct {
 	picking  bool // PickBackend is out
 	checking bool // CheckLogin is out
 	leased   bool // an attempt is on: it fails once at most
+	named    bool // … with what the client named (forward role)
 	dialled  uint32
 	tries    int // with the present server
 	tls      tlsWatch
@@ -97,6 +98,9 @@ func (w *watch) happened(ev messages.ToSession) error {
 	case messages.BackendPicked:
 		w.picking = false
 		w.leased = ev.Err == nil && !w.ended
+	case messages.DestinationResolved:
+		w.picking = false
+		w.leased = ev.Err == nil && !w.ended
 	case messages.BackendConnected:
 		w.linked = w.leased
 	case messages.BackendLost:
@@ -153,7 +157,7 @@ func (w *watch) done(a Action) error {
 		if !w.linked {
 			return errors.New("to a backend that is gone")
 		}
-	case PickBackend, DialBackend, DropBackend, ReportFailed, ReportConnected, ReportLost, ReturnLease:
+	case PickBackend, ResolveDestination, DialBackend, DropBackend, ReportFailed, ReportConnected, ReportLost, ReturnLease:
 		return w.attempts(a)
 	case CheckLogin:
 		if w.checking || w.picking || w.leased {
@@ -182,28 +186,46 @@ func (w *watch) attempts(a Action) error {
 		if w.picking || w.leased {
 			return errors.New("one attempt at a time")
 		}
-		if w.picking = true; len(a.Tried) == 0 { // a new choice
+		w.picking, w.named = true, false
+		if len(a.Tried) == 0 { // a new choice
 			w.tries = 0
 		}
+	case ResolveDestination:
+		if w.picking || w.leased {
+			return errors.New("one attempt at a time")
+		}
+		w.picking, w.named, w.tries = true, true, 0
 	case DialBackend:
-		if w.tries++; !w.leased || a.Attempt <= w.dialled || w.tries > w.cfg.RetryCount {
+		most := w.cfg.RetryCount
+		if w.named {
+			most = 1
+		}
+		if w.tries++; !w.leased || a.Attempt <= w.dialled || w.tries > most {
 			return errors.New("not its turn")
 		}
 		w.dialled = a.Attempt
 	case DropBackend:
 		w.linked = false
+		w.leased = w.leased && !w.named
+	default:
+		return w.reports(a)
+	}
+	return nil
+}
+
+func (w *watch) reports(a Action) error {
+	switch {
+	case w.named:
+		return errors.New("of a backend that policy has not chosen")
+	case !w.leased:
+		return errors.New("without an attempt")
+	}
+	switch a.(type) {
 	case ReportFailed:
-		if !w.leased {
-			return errors.New("without an attempt")
-		}
 		w.leased = false
-	case ReportConnected, ReportLost:
-		if !w.leased {
-			return errors.New("without an attempt")
-		}
 	case ReturnLease:
-		if !w.leased || w.linked {
-			return errors.New("without a lease, or of a backend that is still there")
+		if w.linked {
+			return errors.New("of a backend that is still there")
 		}
 		w.leased, w.tries = false, 0
 	}

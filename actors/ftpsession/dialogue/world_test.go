@@ -119,6 +119,9 @@ func (wd *world) open(commands []string) error {
 				return err
 			}
 		}
+		if wd.m.Ended() { // not everybody is let in
+			break
+		}
 		if n == len(commands)-1 && wd.exploring {
 			wd.choices = []byte{wd.way}
 		}
@@ -320,7 +323,8 @@ func (wd *world) told(r ftp.Reply) error {
 // whose finds the command that a reply answers: by its number, or, if it is
 // the machine's own, the one whose turn it is.
 func (wd *world) whose(r ftp.Reply) (*asked, error) {
-	if _, tail, ok := strings.Cut(r.Text, "#"); ok {
+	ours := strings.HasSuffix(r.Text, "logged in") // to PASS, with the name of USER
+	if _, tail, ok := strings.Cut(r.Text, "#"); ok && !ours {
 		var n int
 		if _, err := fmt.Sscanf(tail, "%d", &n); err == nil {
 			if n >= len(wd.commands) {
