@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/actors/discovery"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/conf"
 	"github.com/sluice-gateway/sluice/runtime/config"
 	"github.com/sluice-gateway/sluice/stores/backendfile"
 	"github.com/sluice-gateway/sluice/stores/sqlsource"
@@ -35,6 +36,17 @@ func (g *Gateway) database(set *config.Settings) *sqlsource.Databases {
 	return sqlsource.New(cfg)
 }
 
+// sourceError says which line of ProxyReverseServers cannot be used.
+type sourceError struct {
+	pos conf.Pos
+	err error
+}
+
+func (e *sourceError) Error() string { return fmt.Sprintf("%s: ProxyReverseServers: %v", e.pos, e.err) }
+
+// Unwrap gives the reason.
+func (e *sourceError) Unwrap() error { return e.err }
+
 var errNoDatabase = errors.New("SQLConnectInfo is missing, or SQLEngine is off")
 
 // plan says where the backends of a server (and class) come from.
@@ -54,11 +66,11 @@ func (g *Gateway) plan(id messages.PoolID, p config.Proxy, db *sqlsource.Databas
 			plan.Files = append(plan.Files, g.choice.files.Template(s.Path, file))
 		case config.SourceSQL:
 			if db == nil {
-				return plan, fmt.Errorf("%s: ProxyReverseServers sql:/%s: %w", s.Pos, s.Query, errNoDatabase)
+				return plan, &sourceError{s.Pos, fmt.Errorf("sql:/%s: %w", s.Query, errNoDatabase)}
 			}
 			source, err := db.Source(s.Query, query)
 			if err != nil {
-				return plan, fmt.Errorf("%s: ProxyReverseServers: %w", s.Pos, err)
+				return plan, &sourceError{s.Pos, err}
 			}
 			plan.Queries = append(plan.Queries, source)
 		}
@@ -76,7 +88,7 @@ func (g *Gateway) prepare(ctx context.Context, plan discovery.PoolPlan, p config
 		for _, s := range p.Servers {
 			if s.Kind == config.SourceURLs || s.Kind == config.SourceFile {
 				if static++; static == bad.List {
-					return prepared, fmt.Errorf("%s: ProxyReverseServers: %w", s.Pos, err)
+					return prepared, &sourceError{s.Pos, err}
 				}
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/sluice-gateway/sluice/actors/gateway"
 	"github.com/sluice-gateway/sluice/protocols/conf"
 	"github.com/sluice-gateway/sluice/runtime/config"
 	"github.com/spf13/cobra"
@@ -64,7 +65,10 @@ func (f checkFlags) run(out io.Writer) error {
 	if f.path == "" {
 		return usageError{errors.New("no configuration is named: write sluice check -c FILE")}
 	}
-	_, report := config.Load(f.path, config.Options{Defines: f.defines, Getenv: os.LookupEnv})
+	cfg, report := config.Load(f.path, config.Options{Defines: f.defines, Getenv: os.LookupEnv})
+	if cfg != nil {
+		report.Problems = append(report.Problems, gateway.Rehearse(cfg)...)
+	}
 	var err error
 	if f.asJSON {
 		err = printJSON(out, report)
