@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -276,7 +277,15 @@ func place(t testing.TB, path, body string, mode os.FileMode) {
 	if err := os.WriteFile(path+".new", []byte(body), mode); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := errors.Join(os.Chmod(path+".new", mode), os.Rename(path+".new", path)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// folder makes a directory as files of the configuration want it.
+func folder(t testing.TB, path string) {
+	t.Helper()
+	if err := os.Mkdir(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -27,7 +27,12 @@ type tollgate struct {
 
 func startTollgate(t testing.TB, behind string) *tollgate {
 	t.Helper()
-	g := &tollgate{behind: behind, conns: map[net.Conn]bool{}, at: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: freePort(t)}}
+	return startTollgateAt(t, behind, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: freePort(t)})
+}
+
+func startTollgateAt(t testing.TB, behind string, at *net.TCPAddr) *tollgate {
+	t.Helper()
+	g := &tollgate{behind: behind, conns: map[net.Conn]bool{}, at: at}
 	g.Reopen(t)
 	t.Cleanup(func() {
 		g.Close()
