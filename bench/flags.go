@@ -54,7 +54,8 @@ Every login is a full handshake of the client; towards the backend a gateway may
 To choose a backend, every target reads the same list from a file; mod_proxy keeps its state in SQLite where
 ours is in Badger. The latency of a login is the time from its connect to its 230 while 50 logins begin each
 second, which no gateway should find hard; who cannot keep that pace is named in the report. With Redis, its
-own processor time is not counted as the gateway's.
+own processor time is not counted as the gateway's. For choose-million the gateway itself writes what it keeps
+of one user, and the bench copies that for a million; 200 of them must then be sent where that says.
 
 To see where the gateway spends its time, let one point run long and look at it meanwhile:
   go run ./bench -v -targets sluice -only retr-8 -rounds 1 -span 60s -isolate=false

@@ -9,7 +9,8 @@
 //	scenario  the points: which load, which metrics
 //	load      the clients            backend   the server behind every target
 //	seal      TLS for these two      certs     the certificates of all
-//	choice    ways to choose one of many backends
+//	choice    how one of many backends is chosen
+//	crowd     the many users whom a gateway remembers
 //	target    starts the gateways    peers     finds them on this machine
 //	measure   names and arithmetic   report    table, JSON, goals
 package main

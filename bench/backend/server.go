@@ -142,13 +142,16 @@ func newWorker(s *Server) (*worker, error) {
 		return nil, err
 	}
 	w := &worker{server: s, loop: loop, sink: bulk.NewSink(), verbs: allVerbs(), peers: map[peer]struct{}{}}
-	greet := func(fd int) peer { return newSession(w, fd) }
+	greet := func(at netip.AddrPort) func(int) peer {
+		welcome := fmt.Sprintf("230 Logged in at port %d.", at.Port()) // which backend it is, for whoever asks
+		return func(fd int) peer { return newSession(w, fd, welcome) }
+	}
 	err = errors.Join(
-		loop.Watch(s.control, reactor.Readable, &door{w: w, listener: s.control, open: greet}),
+		loop.Watch(s.control, reactor.Readable, &door{w: w, listener: s.control, open: greet(s.Control)}),
 		loop.Watch(s.raw, reactor.Readable, &door{w: w, listener: s.raw, open: func(fd int) peer { return newStream(w, fd) }}),
 	)
-	for _, fd := range s.more {
-		err = errors.Join(err, loop.Watch(fd, reactor.Readable, &door{w: w, listener: fd, open: greet}))
+	for i, fd := range s.more {
+		err = errors.Join(err, loop.Watch(fd, reactor.Readable, &door{w: w, listener: fd, open: greet(s.More[i])}))
 	}
 	if err != nil {
 		loop.Close()

@@ -18,6 +18,7 @@ const maxLine = 512
 type session struct {
 	w        *worker
 	fd       int
+	welcome  string // the reply to PASS
 	in       [maxLine]byte
 	held     int // bytes in in
 	loggedIn bool
@@ -29,8 +30,8 @@ type session struct {
 	transfer transfer
 }
 
-func newSession(w *worker, fd int) *session {
-	s := &session{w: w, fd: fd, passive: -1, data: -1}
+func newSession(w *worker, fd int, welcome string) *session {
+	s := &session{w: w, fd: fd, welcome: welcome, passive: -1, data: -1}
 	if err := w.loop.Watch(fd, reactor.Readable, s); err != nil {
 		s.over = true
 	}

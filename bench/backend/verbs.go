@@ -51,7 +51,7 @@ func always(reply string) func(*session, []byte) {
 
 func (s *session) pass([]byte) {
 	s.loggedIn = true
-	s.say("230 Logged in.")
+	s.say(s.welcome)
 }
 
 func (s *session) quit([]byte) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/bench/backend"
 	"github.com/sluice-gateway/sluice/bench/choice"
+	"github.com/sluice-gateway/sluice/bench/crowd"
 	"github.com/sluice-gateway/sluice/bench/isolate"
 	"github.com/sluice-gateway/sluice/bench/measure"
 	"github.com/sluice-gateway/sluice/bench/peers"
@@ -175,6 +176,15 @@ func do(ctx context.Context, job Job) (samples []measure.Sample, err error) {
 		defer store.Close()
 		in.Redis = store.Address
 	}
+	var known crowd.Settled
+	if point.Crowded {
+		if in.At, err = target.FreePort(ctx); err != nil {
+			return nil, err
+		}
+		if known, err = crowd.Settle(ctx, job.Target, in, job.Scale.Crowd); err != nil {
+			return nil, err
+		}
+	}
 	gateway, err := target.Open(ctx, job.Target, in)
 	if err != nil {
 		return nil, err
@@ -183,7 +193,7 @@ func do(ctx context.Context, job Job) (samples []measure.Sample, err error) {
 	if job.Chatty && gateway.PID != 0 {
 		fmt.Fprintf(os.Stderr, "\n  %s is process %d, with its files in %s\n", job.Target.Name, gateway.PID, dir)
 	}
-	return point.Run(ctx, gateway, job.Scale)
+	return point.Run(ctx, gateway, job.Scale, known)
 }
 
 // liftLimits lets this process and its children open as many files as the system allows.

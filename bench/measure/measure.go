@@ -44,7 +44,13 @@ func choosing() []Metric {
 			Metric{ID: id + "_p99", Point: point, Title: title + ": login, p99", Unit: "µs", Less: true, Added: true},
 		)
 	}
-	return all
+	const title = "PerUser, 1,000,000 users known: "
+	return append(all,
+		Metric{ID: "choose_million", Point: "choose-million", Title: title + "memory (PSS)", Unit: "MiB", Less: true},
+		Metric{ID: "choose_million_each", Point: "choose-million", Title: title + "memory for each", Unit: "bytes", Less: true},
+		Metric{ID: "choose_million_p50", Point: "choose-million", Title: title + "login, p50", Unit: "µs", Less: true},
+		Metric{ID: "choose_million_p99", Point: "choose-million", Title: title + "login, p99", Unit: "µs", Less: true},
+	)
 }
 
 func fixed() []Metric {

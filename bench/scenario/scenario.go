@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/bench/choice"
+	"github.com/sluice-gateway/sluice/bench/crowd"
 	"github.com/sluice-gateway/sluice/bench/load"
 	"github.com/sluice-gateway/sluice/bench/measure"
 	"github.com/sluice-gateway/sluice/bench/proctree"
@@ -25,17 +26,18 @@ type Scale struct {
 	Long   int64         `json:"long"`   // transfers of the long run
 	Idle   int           `json:"idle"`   // sessions that rest
 	Settle time.Duration `json:"settle"` // how long they rest before they are weighed
+	Crowd  int           `json:"crowd"`  // users that are remembered
 	Sealed int64         `json:"sealed"` // size of files over TLS, all streams together; whole MiB for each
 }
 
 // Full is the scale of a real run, Quick that of a try.
 func Full() Scale {
-	return Scale{Span: 3 * time.Second, Loops: 1, Long: 20_000, Idle: 1000, Settle: 3 * time.Second, Sealed: 256 * mib}
+	return Scale{Span: 3 * time.Second, Loops: 1, Long: 20_000, Idle: 1000, Settle: 3 * time.Second, Crowd: 1_000_000, Sealed: 256 * mib}
 }
 
 // Quick is small enough for a test; its figures say little.
 func Quick() Scale {
-	return Scale{Span: 250 * time.Millisecond, Loops: 1, Long: 1000, Idle: 50, Settle: 100 * time.Millisecond, Sealed: 8 * mib}
+	return Scale{Span: 250 * time.Millisecond, Loops: 1, Long: 1000, Idle: 50, Settle: 100 * time.Millisecond, Crowd: 1000, Sealed: 8 * mib}
 }
 
 // blocks is how many parts the long run is told in.
@@ -43,13 +45,14 @@ const blocks = 10
 
 // Point is one thing to measure.
 type Point struct {
-	Name   string
-	Title  string        // what the load does, for the help text
-	FTP    bool          // needs FTP's data connections; raw streams will not do
-	Legs   target.Legs   // where TLS is spoken
-	Choice choice.Choice // how a backend is chosen; the zero value where there is one
-	Rounds int           // at most so many rounds, since each takes long; 0: no limit
-	run    func(context.Context, site) ([]measure.Sample, error)
+	Name    string
+	Title   string        // what the load does, for the help text
+	FTP     bool          // needs FTP's data connections; raw streams will not do
+	Legs    target.Legs   // where TLS is spoken
+	Choice  choice.Choice // how a backend is chosen; the zero value where there is one
+	Crowded bool          // many users are remembered before it begins
+	Rounds  int           // at most so many rounds, since each takes long; 0: no limit
+	run     func(context.Context, site) ([]measure.Sample, error)
 }
 
 // All lists the points in the order they are measured.
@@ -70,7 +73,7 @@ func All() []Point {
 	for _, c := range choice.All() {
 		points = append(points, choose(c))
 	}
-	return points
+	return append(points, million())
 }
 
 // Select keeps the points that a word of the list names: whole (retr-8) or up to a dash, with it or
@@ -97,6 +100,9 @@ func Select(points []Point, words []string) ([]Point, error) {
 // only is nothing without a gateway, and mod_proxy, as Debian builds it, lacks the half of it that speaks to
 // Redis and is not loaded then.
 func (p Point) Fits(name string) bool {
+	if p.Crowded {
+		return name == target.Sluice // whose store can be filled
+	}
 	switch name {
 	case target.HAProxy:
 		return !p.FTP
@@ -108,9 +114,9 @@ func (p Point) Fits(name string) bool {
 	return true
 }
 
-// Run measures the point on a target that is running.
-func (p Point) Run(ctx context.Context, g *target.Gateway, scale Scale) ([]measure.Sample, error) {
-	samples, err := p.run(ctx, site{gateway: g, scale: scale})
+// Run measures the point on a target that is running, and that a crowd is known to if the point wants one.
+func (p Point) Run(ctx context.Context, g *target.Gateway, scale Scale, known crowd.Settled) ([]measure.Sample, error) {
+	samples, err := p.run(ctx, site{gateway: g, scale: scale, crowd: known})
 	if err != nil {
 		return nil, fmt.Errorf("measure %s: %w", p.Name, err)
 	}
@@ -121,6 +127,7 @@ func (p Point) Run(ctx context.Context, g *target.Gateway, scale Scale) ([]measu
 type site struct {
 	gateway *target.Gateway
 	scale   Scale
+	crowd   crowd.Settled
 }
 
 func (s site) job(clients int) load.Job {

@@ -20,9 +20,11 @@ import (
 // openFTPGateway starts a gateway that reads ProFTPD's configuration language: Sluice or ProFTPD with
 // mod_proxy, with the same directives.
 func openFTPGateway(ctx context.Context, spec Spec, in Setting) (*Gateway, error) {
-	at, err := freePort(ctx)
-	if err != nil {
-		return nil, err
+	at, err := in.At, error(nil)
+	if !at.IsValid() {
+		if at, err = FreePort(ctx); err != nil {
+			return nil, err
+		}
 	}
 	// ProFTPD leaves root's rights behind and must still reach its tables.
 	if err := os.Chmod(in.Dir, 0o755); err != nil {
@@ -99,7 +101,7 @@ func ftpConfig(spec Spec, at netip.AddrPort, in Setting) string {
 	line("<IfModule mod_proxy.c>")
 	line("ProxyEngine on")
 	line("ProxyRole reverse")
-	line("ProxyTables %s", filepath.Join(dir, "tables"))
+	line("ProxyTables %s", filepath.Join(dir, Tables))
 	line("ProxyLog none")
 	backendConfig(line, in)
 	line("</IfModule>")
@@ -128,6 +130,9 @@ func backendConfig(line func(format string, args ...any), in Setting) {
 	}
 }
 
+// Tables is the folder of a gateway's state, in the Dir of its Setting.
+const Tables = "tables"
+
 // backendList is the file of backends, beside the configuration. It spares ProFTPD a line that would be
 // longer than it can read.
 const backendList = "backends.json"
@@ -151,8 +156,8 @@ func writeBackends(in Setting) error {
 	return nil
 }
 
-// freePort asks the kernel for a port that nobody uses now.
-func freePort(ctx context.Context) (netip.AddrPort, error) {
+// FreePort asks the kernel for a port that nobody uses now.
+func FreePort(ctx context.Context) (netip.AddrPort, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {

@@ -37,11 +37,11 @@ listen raw
 // openHAProxy starts HAProxy for the control port and the raw port. It knows nothing of FTP's data
 // connections, so its throughput is that of raw streams.
 func openHAProxy(ctx context.Context, spec Spec, to backend.Addresses, dir string) (*Gateway, error) {
-	control, err := freePort(ctx)
+	control, err := FreePort(ctx)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := freePort(ctx)
+	raw, err := FreePort(ctx)
 	if err != nil {
 		return nil, err
 	}

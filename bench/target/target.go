@@ -47,6 +47,10 @@ type Setting struct {
 	Redis   string        // host:port of the store that Choice may name
 	Papers  seal.Papers   // certificates; needed with any leg
 	Dir     string        // for the target's files
+
+	// At is where a gateway is to listen; not valid: at a port that is free. A gateway may keep its state
+	// by its address.
+	At netip.AddrPort
 }
 
 // Gateway is a running target.
