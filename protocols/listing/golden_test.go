@@ -72,7 +72,7 @@ func expected(t *testing.T, path string, got []byte) {
 
 // checkMLSD holds the output to the grammar of RFC 3659 §7.2: facts whose names
 // and values are of the permitted letters, one blank, a name, CRLF.
-func checkMLSD(t testing.TB, out []byte) {
+func checkMLSD(t failer, out []byte) {
 	t.Helper()
 	const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz,.:!@#$%^&()-_+?/\\'\""
 	for len(out) > 0 {

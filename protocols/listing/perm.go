@@ -70,7 +70,9 @@ func modeOf(e *Entry) uint16 {
 	switch {
 	case e.HasMode:
 		return e.Mode
-	case !e.HasPerm && dir, !e.HasPerm && e.Kind == Symlink:
+	case e.Kind == Symlink:
+		return 0o777
+	case !e.HasPerm && dir:
 		return 0o755
 	case !e.HasPerm:
 		return 0o644

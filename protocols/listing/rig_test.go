@@ -3,15 +3,20 @@ package listing
 import (
 	"bytes"
 	"math/rand/v2"
-	"testing"
 )
+
+// failer is a test, a fuzz test or a property's.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
 
 // today is when the recorded listings were made.
 var today = Date{2026, 1, 15, 12, 0, 0}
 
 // run translates the pieces one at a time, from a buffer that is overwritten
 // after each, as a reader's buffer is.
-func run(t testing.TB, opts Options, pieces ...[]byte) (out []byte, counts Counts) {
+func run(t failer, opts Options, pieces ...[]byte) (out []byte, counts Counts) {
 	t.Helper()
 	tr := NewTranslator(opts)
 	for _, p := range pieces {
@@ -46,7 +51,7 @@ func torn(in []byte, seed uint64) (pieces [][]byte) {
 }
 
 // splits feeds the input whole, byte by byte, and torn up; all must agree.
-func splits(t testing.TB, opts Options, in []byte) []byte {
+func splits(t failer, opts Options, in []byte) []byte {
 	t.Helper()
 	whole, counts := run(t, opts, in)
 	for name, pieces := range map[string][][]byte{"byte by byte": bytewise(in), "torn": torn(in, 1), "torn again": torn(in, 2)} {
