@@ -179,6 +179,21 @@ func numericDate(word []byte) (d Date, ok bool) {
 	return d, d.valid()
 }
 
+// dayMonthYear reads "8-SEP-1996", or with two digits for the year.
+func dayMonthYear(word []byte) (d Date, ok bool) {
+	dash := bytes.IndexByte(word, '-')
+	if dash < 1 || dash > 2 || len(word) < dash+len("-mmm-yy") || word[dash+4] != '-' {
+		return Date{}, false
+	}
+	var day, mon, year bool
+	d.Day, day = small(word[:dash])
+	d.Month, mon = month(word[dash+1 : dash+4])
+	digits := word[dash+5:]
+	d.Year, year = small(digits)
+	d.Year = fullYear(d.Year, len(digits))
+	return d, day && mon && year && d.valid()
+}
+
 // at puts a time of day to a day.
 func (d Date) at(time Date) Date {
 	d.Hour, d.Minute, d.Second = time.Hour, time.Minute, time.Second

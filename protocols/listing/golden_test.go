@@ -18,7 +18,7 @@ var families = map[string]Family{
 	"unix-ls": FamilyUnix, "unix-odd": FamilyUnix, "unix-bytes": FamilyUnix,
 	"dos-iis": FamilyDOS, "dos-variants": FamilyDOS, "eplf": FamilyEPLF, "vms": FamilyVMS,
 	"os400": FamilyOS400, "os2": FamilyOS2, "mvs": FamilyMVS, "mvs-members": FamilyMembers,
-	"mvs-load": FamilyMembers, "netware": FamilyNetWare, "mlsd": FamilyMLSD,
+	"mvs-load": FamilyMembers, "netware": FamilyNetWare, "cms": FamilyCMS, "guardian": FamilyGuardian, "mlsd": FamilyMLSD,
 }
 
 func TestRecordedListings(t *testing.T) {

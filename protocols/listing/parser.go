@@ -15,11 +15,13 @@ const (
 	FamilyMVS              // z/OS: datasets
 	FamilyMembers          // z/OS: members of a partitioned dataset
 	FamilyNetWare          // NetWare with its rights in brackets
+	FamilyCMS              // z/VM
+	FamilyGuardian         // NonStop
 	FamilyMLSD             // RFC 3659 §7
 	familiesOfLists        // how many there are
 )
 
-var familyNames = [...]string{"unknown", "Unix", "DOS", "EPLF", "VMS", "OS/400", "OS/2", "MVS", "MVS members", "NetWare", "MLSD"}
+var familyNames = [...]string{"unknown", "Unix", "DOS", "EPLF", "VMS", "OS/400", "OS/2", "MVS", "MVS members", "NetWare", "CMS", "Guardian", "MLSD"}
 
 // String is the family's name for logs.
 func (f Family) String() string {
@@ -61,7 +63,7 @@ func (p *Parser) Parse(line []byte) (e Entry, ok bool) {
 
 // detection is the order in which families are asked: those whose lines nobody
 // else's parser takes come first.
-var detection = [...]Family{FamilyEPLF, FamilyUnix, FamilyNetWare, FamilyDOS, FamilyOS400, FamilyOS2, FamilyMLSD, FamilyVMS}
+var detection = [...]Family{FamilyEPLF, FamilyUnix, FamilyNetWare, FamilyDOS, FamilyOS400, FamilyOS2, FamilyCMS, FamilyMLSD, FamilyVMS}
 
 // detect finds the family by a heading or by the first line that a parser takes.
 // A line that begins with a date, so with 0 or 1, is DOS's.
@@ -89,6 +91,8 @@ func headingOf(line []byte) Family {
 		return FamilyMembers
 	case isVMSHeading(line):
 		return FamilyVMS
+	case isGuardianHeading(line):
+		return FamilyGuardian
 	}
 	return FamilyUnknown
 }
@@ -113,6 +117,10 @@ func (p *Parser) parse(f Family, line []byte) (Entry, bool) {
 		return p.mvsMember(line)
 	case FamilyNetWare:
 		return p.netware(line)
+	case FamilyCMS:
+		return cms(line)
+	case FamilyGuardian:
+		return guardian(line)
 	case FamilyMLSD:
 		return mlsd(line)
 	}

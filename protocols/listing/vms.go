@@ -76,7 +76,7 @@ func vmsColumns(e *Entry, line []byte, cols []span) {
 			e.Perm, e.HasPerm = vmsProtection(upTo(line[col.from:], ')'))
 		case !e.HasSize && e.Modify.IsZero() && isDigit(word[0]) && vmsSize(e, word):
 		case e.Modify.IsZero():
-			d, ok := vmsDate(word)
+			d, ok := dayMonthYear(word)
 			if !ok {
 				continue
 			}
@@ -97,21 +97,6 @@ func vmsSize(e *Entry, word []byte) bool {
 		e.Size, e.HasSize = blocks*vmsBlock, true
 	}
 	return ok
-}
-
-func vmsDate(word []byte) (d Date, ok bool) {
-	if len(word) < len("d-mmm-yyyy") || len(word) > len("dd-mmm-yyyy") {
-		return Date{}, false
-	}
-	dash := bytes.IndexByte(word, '-')
-	if dash < 1 || len(word) != dash+len("-mmm-yyyy") || word[dash+4] != '-' {
-		return Date{}, false
-	}
-	var day, mon, year bool
-	d.Day, day = small(word[:dash])
-	d.Month, mon = month(word[dash+1 : dash+4])
-	d.Year, year = small(word[dash+5:])
-	return d, day && mon && year && d.valid()
 }
 
 // upTo is what stands between the first byte and end; blanks may be among it.

@@ -1,0 +1,3 @@
+-rw-r--r--   1 175      170           146 Sep 18  2000 EMSACSTM
+-rw-r--r--   1 10       255           101 Mar  4  2001 TACLCSTM
+-rw-r--r--   1 99       110      66834432 Jan 22  2025 SALES
