@@ -3,6 +3,8 @@ package messages
 import (
 	"net/netip"
 	"time"
+
+	"github.com/sluice-gateway/sluice/protocols/proxyproto"
 )
 
 // ToHealth is what the health actor understands. It owns what is known of the
@@ -69,7 +71,8 @@ type HealthPool struct {
 	Backends []Backend
 	Passive  PassiveChecks
 	Active   ActiveChecks
-	Source   netip.Addr // of active checks (ProxySourceAddress); zero: as the system likes
+	Sources  []netip.Addr       // of active checks, one per family (ProxySourceAddress); none: as the system likes
+	Proxy    proxyproto.Version // of the PROXY header that active checks begin with; 0: none
 }
 
 // WatchPools replaces what is watched. What is known of backends that stay is

@@ -54,7 +54,17 @@ type TLSInfo struct {
 	Bits    int    // of the cipher's key
 	Resumed bool
 	Name    string            // server name that the client asked for (SNI); empty: none
+	Peer    TLSPeer           // what a client has shown and was shown
 	Vars    map[string]string // TLS_… as TLSOptions StdEnvVars exports them; nil: not asked for
+}
+
+// TLSPeer is what certificates tell of a client's connection. Its strings have no
+// control characters.
+type TLSPeer struct {
+	Known      bool   // the client has shown a certificate, which was verified
+	CommonName string // of it
+	Signature  string // what the gateway's own is signed with, as OpenSSL names it
+	Key        string // the kind of its key
 }
 
 // BackendConnected says that an attempt has its connection: of TCP, or of TLS

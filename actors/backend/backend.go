@@ -19,14 +19,16 @@ import (
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/runtime/readiness"
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // Config is what one attempt needs.
 type Config struct {
 	Attempt   uint32
 	Endpoints []netip.AddrPort // in the order to try (race.go)
-	Source    netip.Addr       // ProxySourceAddress; zero: as the system likes
+	Source    sockets.Source   // ProxySourceAddress
 	Timeout   time.Duration    // for all of them (ProxyTimeoutConnect); 0: none
+	Header    []byte           // sent ahead of everything else (PROXY protocol); nil: nothing
 	Implicit  Secure           // the handshake of a backend that begins in TLS; nil: it does not
 	Buffers   *readiness.Buffers
 	Tell      mailbox.Mailbox[messages.ToSession]
@@ -130,6 +132,9 @@ func (l *Link) connectAside(ctx context.Context) (conn net.Conn, info messages.T
 		if l.tcp, err = l.connect(ctx); err != nil {
 			return
 		}
+		if err = l.announce(); err != nil {
+			return
+		}
 		if conn = l.tcp; l.cfg.Implicit == nil {
 			return
 		}
@@ -139,6 +144,29 @@ func (l *Link) connectAside(ctx context.Context) (conn net.Conn, info messages.T
 	})
 	wg.Wait()
 	return conn, info, err
+}
+
+// announceTime is far more than a header takes: a new connection's buffer has room
+// for it.
+const announceTime = 5 * time.Second
+
+// announce sends the header, in one write. Without it the backend would take the
+// client for the gateway, if it took it at all: that is no connection.
+func (l *Link) announce() error {
+	if len(l.cfg.Header) == 0 {
+		return nil
+	}
+	err := l.tcp.SetWriteDeadline(time.Now().Add(announceTime))
+	if err == nil {
+		_, err = l.tcp.Write(l.cfg.Header)
+	}
+	if err == nil {
+		err = l.tcp.SetWriteDeadline(time.Time{})
+	}
+	if err != nil {
+		return fmt.Errorf("sending the PROXY header: %w", err)
+	}
+	return nil
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

@@ -20,6 +20,7 @@ import (
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/runtime/readiness"
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -199,7 +200,7 @@ func TestConnect(t *testing.T) {
 	})
 	t.Run("from_its_source_address", func(t *testing.T) {
 		ln, addr := server(t, "127.0.0.1")
-		r := start(t, Config{Endpoints: []netip.AddrPort{addr}, Source: netip.MustParseAddr("127.0.0.77")})
+		r := start(t, Config{Endpoints: []netip.AddrPort{addr}, Source: sockets.SourceOf(netip.MustParseAddr("127.0.0.77"))})
 		m, ok := r.hear().(messages.BackendConnected)
 		seen := accept(t, ln).RemoteAddr().(*net.TCPAddr).AddrPort()
 		if !ok || m.Local != seen || seen.Addr().String() != "127.0.0.77" {

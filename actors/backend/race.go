@@ -131,7 +131,7 @@ func (l *Link) race(ctx context.Context, order []netip.AddrPort) (*net.TCPConn, 
 
 // dial connects to one endpoint.
 func (l *Link) dial(ctx context.Context, ep netip.AddrPort) (*net.TCPConn, error) {
-	conn, err := sockets.Dial(ctx, l.cfg.Source, ep, nil)
+	conn, err := sockets.Dial(ctx, l.cfg.Source.For(ep.Addr()), ep, nil)
 	switch {
 	case err == nil:
 		return conn, nil

@@ -2,6 +2,7 @@ package ftpsession
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 
@@ -95,7 +96,18 @@ func (s *Session) backendWritten(err error) {
 func (s *Session) dial(ctx context.Context, a dialogue.DialBackend) {
 	ctx, cancel := context.WithCancel(ctx)
 	s.back.attempt, s.back.cancel, s.back.url, s.back.visit = a.Attempt, cancel, a.Backend.URL, nil
+	header, err := s.announcement()
+	if err != nil {
+		s.queue = append(s.queue, messages.BackendUnreachable{Attempt: a.Attempt, Err: fmt.Errorf("making the PROXY header: %w", err)})
+		return
+	}
+	for _, ep := range a.Backend.Endpoints {
+		if s.setup.Source.Lacks(ep.Addr()) {
+			s.proxyLog(zerolog.WarnLevel).Stringer("endpoint", ep).Msg("ProxySourceAddress has no address to reach this one from, leaving the choice to the system")
+		}
+	}
 	cfg := backend.Config{
+		Header:    header,
 		Attempt:   a.Attempt,
 		Endpoints: a.Backend.Endpoints,
 		Source:    s.setup.Source,
@@ -166,7 +178,7 @@ func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
 	front := s.leg(a.Front, messages.FrontSide, s.local.Addr(), func(peer netip.Addr) bool {
 		return peer == client || cfg.ForeignAllowed != nil && cfg.ForeignAllowed(peer)
 	})
-	back := s.leg(a.Back, messages.BackSide, s.setup.Source, func(peer netip.Addr) bool {
+	back := s.leg(a.Back, messages.BackSide, s.setup.Source.For(a.Back.Addr.Addr()), func(peer netip.Addr) bool {
 		return peer == server || cfg.AllowForeign
 	})
 	s.protect(a, &front, &back)

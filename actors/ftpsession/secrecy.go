@@ -21,6 +21,7 @@ import (
 type secrecy struct {
 	guest     *stage.Guest
 	handshake bool              // one is under way: the connection is the reader's
+	info      messages.TLSInfo  // zero: there was no handshake
 	vars      map[string]string // TLS_…, for lookups
 }
 
@@ -143,7 +144,7 @@ func (s *Session) switchServer(ctx context.Context, name string) {
 	case s.setup:
 		s.execute(ctx, s.mind.Stay(now))
 	default:
-		s.setup, s.search = other, nil
+		s.setup, s.search, s.named = other, nil, name
 		cfg := other.dialogue()
 		s.execute(ctx, s.mind.Switch(&cfg, now))
 	}

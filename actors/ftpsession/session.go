@@ -29,6 +29,7 @@ type Session struct {
 	conn   *net.TCPConn
 	client netip.AddrPort
 	local  netip.AddrPort
+	by     Introduction
 	inbox  mailbox.Mailbox[messages.ToSession]
 	opened time.Time
 
@@ -52,6 +53,7 @@ type Session struct {
 	running  *data.Channel       // … or of the one before, which sees its client off
 	abort    context.CancelFunc  // of running
 	secrecy  secrecy
+	named    string // what the client calls this server (HOST); empty: nothing
 	timer    *time.Timer
 	armed    time.Time // when the timer fires; zero: it does not
 	reason   string    // why the session ends
@@ -208,7 +210,11 @@ func (s *Session) open(ctx context.Context) error {
 	s.mind = dialogue.New(cfg, now)
 	s.timer = time.NewTimer(time.Hour)
 	s.timer.Stop()
-	s.systemLog(zerolog.InfoLevel).Msg("FTP session opened.")
+	opened := s.systemLog(zerolog.InfoLevel)
+	if s.by.Balancer.IsValid() {
+		opened = opened.Stringer("balancer", s.by.Balancer)
+	}
+	opened.Msg("FTP session opened.")
 	s.execute(ctx, s.mind.Begin(now))
 	s.follow(ctx)
 	return nil
@@ -244,7 +250,7 @@ func (s *Session) adopt(ev messages.ToSession) {
 	case messages.BackendSecured:
 		s.back.secured(ev, s.setup.Services)
 	case messages.FrontendSecured:
-		s.secrecy.handshake, s.secrecy.vars = false, ev.TLS.Vars
+		s.secrecy.handshake, s.secrecy.info, s.secrecy.vars = false, ev.TLS, ev.TLS.Vars
 		s.writer = newLineWriter(ev.Conn, s.setup.Services)
 	case messages.FrontendInsecure:
 		s.secrecy.handshake = false

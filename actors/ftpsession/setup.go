@@ -4,7 +4,6 @@
 package ftpsession
 
 import (
-	"net/netip"
 	"sync"
 	"time"
 
@@ -14,8 +13,10 @@ import (
 	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
 	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/proxyproto"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/runtime/readiness"
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // Services are what all sessions of the process share.
@@ -87,9 +88,14 @@ type Setup struct {
 	AnyName bool
 
 	PassivePorts   data.Ports
-	Source         netip.Addr    // ProxySourceAddress
-	ConnectTimeout time.Duration // ProxyTimeoutConnect
-	Stalled        time.Duration // TimeoutStalled
+	Source         sockets.Source // ProxySourceAddress
+	ConnectTimeout time.Duration  // ProxyTimeoutConnect
+	Stalled        time.Duration  // TimeoutStalled
+
+	// Announce is the version of the PROXY header by which backends are told of the
+	// client on their control connections; 0: none. AnnounceMore adds TLVs.
+	Announce     proxyproto.Version
+	AnnounceMore bool
 
 	TransferLog string         // path; empty: none
 	Log         zerolog.Logger // SystemLog, or the server's own

@@ -10,7 +10,9 @@ import (
 	"github.com/sluice-gateway/sluice/actors/data"
 	"github.com/sluice-gateway/sluice/actors/ftpsession"
 	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
+	"github.com/sluice-gateway/sluice/protocols/proxyproto"
 	"github.com/sluice-gateway/sluice/runtime/config"
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // setup makes what the sessions of one server (and class) share.
@@ -59,6 +61,8 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		TransferLog:    set.Logs.Transfer.Path,
 		Log:            system,
 		ProxyLog:       proxy,
+		Announce:       announced(set.Proxy.Options),
+		AnnounceMore:   set.Proxy.Options.UseProxyProtocolV2TLVs,
 	}
 	if s.Rewrite, err = g.rewriting.hook(set.Rewrite, system, g.logs.rewrite(set.Rewrite)); err != nil {
 		return nil, fmt.Errorf("%s: %w", server.Pos, err)
@@ -74,7 +78,7 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		if err != nil {
 			return nil, fmt.Errorf("%s: ProxySourceAddress: %w", server.Pos, err)
 		}
-		s.Source = addrs[0]
+		s.Source = sockets.SourceOf(addrs...)
 	}
 	return s, nil
 }
@@ -87,6 +91,17 @@ var dataPolicies = map[config.DataTransferPolicy]dialogue.DataPolicy{
 	config.DataEPSV:    dialogue.OnlyEPSV,
 	config.DataPORT:    dialogue.OnlyPORT,
 	config.DataEPRT:    dialogue.OnlyEPRT,
+}
+
+// announced is the version of the PROXY header that backends get; 0: none.
+func announced(o config.ProxyOptions) proxyproto.Version {
+	switch {
+	case o.UseProxyProtocolV1:
+		return proxyproto.V1
+	case o.UseProxyProtocolV2:
+		return proxyproto.V2
+	}
+	return 0
 }
 
 // foreignRule is AllowForeignAddress: on, off, or a class that the data

@@ -106,7 +106,7 @@ func (g *Gateway) wing(ctx context.Context, cfg *config.Config, s *site, set *co
 	if err != nil {
 		return wing{}, errors.Join(err, o.close())
 	}
-	o.health.Source = setup.Source
+	o.health.Sources, o.health.Proxy = []netip.Addr{setup.Source.IPv4, setup.Source.IPv6}, announced(set.Proxy.Options)
 	o.tls = backendTLS{client: setup.BackendTLS, required: set.BackendTLS.Engine == config.TLSOn}
 	s.offers = append(s.offers, o)
 	return wing{setup: setup}, nil
@@ -216,7 +216,7 @@ func unserved(set *config.Settings) string {
 		return "SFTPEngine is on, which has no effect in this version"
 	case p.Role == config.RoleForward:
 		return "ProxyRole forward has no effect in this version"
-	case options.UseProxyProtocolV1, options.UseProxyProtocolV2, options.UseDirectDataTransfers:
+	case options.UseDirectDataTransfers:
 		return "ProxyOptions has a value without effect in this version"
 	}
 	if len(p.Servers) == 0 {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
+	"github.com/sluice-gateway/sluice/protocols/proxyproto"
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // check is the child that asks one backend once. What it found is read after
@@ -20,7 +22,8 @@ type check struct {
 	kind           messages.CheckKind
 	url            backendurl.URL
 	endpoints      []netip.AddrPort
-	source         netip.Addr
+	source         sockets.Source
+	proxy          proxyproto.Version // of the header to begin with; 0: none
 	timeout        time.Duration
 	user, password string
 	tls            Terms
@@ -42,7 +45,7 @@ func (a *Actor) tlsFor(id messages.PoolID, u backendurl.URL) Terms {
 
 func (a *Actor) checkOf(b *backend, active messages.ActiveChecks) *check {
 	c := &check{
-		of: b, kind: fitting(active, b.url), url: b.url, endpoints: b.endpoints, source: b.pool.source,
+		of: b, kind: fitting(active, b.url), url: b.url, endpoints: b.endpoints, source: b.pool.source, proxy: b.pool.proxy,
 		timeout: active.Timeout, dial: a.cfg.Dial,
 	}
 	c.user, c.password = account(active, b.url)
@@ -107,6 +110,9 @@ func (c *check) ask(ctx context.Context) error {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	if err := c.announce(conn); err != nil {
+		return err
+	}
 	switch {
 	case c.kind == messages.ConnectCheck:
 		return nil
@@ -116,6 +122,31 @@ func (c *check) ask(ctx context.Context) error {
 		return sshVersion(conn)
 	}
 	return c.speakFTP(ctx, conn)
+}
+
+// announce begins a connection to a backend that demands PROXY headers. A check is
+// nobody's but the gateway's: LOCAL, or in version 1, which has no such word, its
+// own addresses (proxy-protocol.txt, section 2.1).
+func (c *check) announce(conn net.Conn) error {
+	if c.proxy == 0 {
+		return nil
+	}
+	h := proxyproto.Header{Version: c.proxy, Local: c.proxy != proxyproto.V1, Source: addrPort(conn.LocalAddr()), Destination: addrPort(conn.RemoteAddr())}
+	b, err := h.Append(nil)
+	if err == nil {
+		_, err = conn.Write(b)
+	}
+	if err != nil {
+		return fmt.Errorf("sending the PROXY header: %w", err)
+	}
+	return nil
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return t.AddrPort()
+	}
+	return netip.AddrPort{}
 }
 
 // connect tries the endpoints in order, as sessions do. Each has a fair share of
@@ -132,7 +163,7 @@ func (c *check) connect(ctx context.Context) (net.Conn, error) {
 			share = time.Until(deadline)
 		}
 		within, cancel := context.WithTimeoutCause(ctx, share, fmt.Errorf("no connection to %s within %v", ep, share.Round(time.Millisecond)))
-		conn, err := c.dial(within, c.source, ep)
+		conn, err := c.dial(within, c.source.For(ep.Addr()), ep)
 		if err != nil && within.Err() != nil {
 			err = context.Cause(within)
 		}

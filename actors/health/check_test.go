@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
+	"github.com/sluice-gateway/sluice/protocols/proxyproto"
 	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
@@ -131,10 +134,40 @@ func TestChecksEndInTime(t *testing.T) {
 func TestSourceAddress(t *testing.T) {
 	seen := make(chan string, 1)
 	c := asking(t, messages.ConnectCheck, "ftp://h", listen(t, func(conn net.Conn) { seen <- conn.RemoteAddr().String() }))
-	c.source = netip.MustParseAddr("127.0.0.77")
+	c.source = sockets.SourceOf(netip.MustParseAddr("127.0.0.77"))
 	run(t, c, "")
 	if from := <-seen; !strings.HasPrefix(from, "127.0.0.77:") {
 		t.Errorf("it came from %s", from)
+	}
+}
+
+// Backends that demand a PROXY header get one from checks, too: about the check
+// itself, as no client is there.
+func TestProxyHeader(t *testing.T) {
+	for name, version := range map[string]proxyproto.Version{"v1": proxyproto.V1, "v2": proxyproto.V2} {
+		t.Run(name, func(t *testing.T) {
+			seen := make(chan string, 1)
+			c := asking(t, messages.BannerCheck, "ftp://h", listen(t, func(conn net.Conn) {
+				var d proxyproto.Decoder
+				for n := d.Need(); n > 0; n = d.Need() {
+					b := make([]byte, n)
+					if _, err := io.ReadFull(conn, b); err != nil {
+						break
+					}
+					_, _ = d.Feed(b) // an error is a header that is none
+				}
+				h, ok := d.Header()
+				own := h.Source.String() == conn.RemoteAddr().String() && h.Destination.String() == conn.LocalAddr().String()
+				seen <- fmt.Sprint(ok, h.Version, " LOCAL ", h.Local, ", own addresses ", own)
+				_, _ = io.WriteString(conn, "220 hello\r\n")
+			}))
+			c.proxy = version
+			run(t, c, "")
+			want := map[string]string{"v1": "true 1 LOCAL false, own addresses true", "v2": "true 2 LOCAL true, own addresses false"}[name]
+			if got := <-seen; got != want {
+				t.Errorf("the backend saw %q, want %q", got, want)
+			}
+		})
 	}
 }
 

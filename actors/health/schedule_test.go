@@ -138,7 +138,7 @@ func TestChecksAreSpread(t *testing.T) {
 		for i := range 100 {
 			list = append(list, messages.Backend{URL: backend(fmt.Sprintf("h%d", i)), Endpoints: endpoints(i)})
 		}
-		h.send(messages.WatchPools{Pools: []messages.HealthPool{{ID: "p", Backends: list, Active: connect, Source: netip.MustParseAddr("192.0.2.200")}}})
+		h.send(messages.WatchPools{Pools: []messages.HealthPool{{ID: "p", Backends: list, Active: connect, Sources: []netip.Addr{netip.MustParseAddr("192.0.2.200")}}}})
 		began := time.Now()
 		time.Sleep(connect.Interval + time.Second)
 		seconds := map[int]int{}

@@ -7,6 +7,8 @@ import (
 	"github.com/sluice-gateway/sluice/actors/health/standing"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
+	"github.com/sluice-gateway/sluice/protocols/proxyproto"
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // place names one backend of one pool.
@@ -19,7 +21,8 @@ type place struct {
 type pool struct {
 	id     messages.PoolID
 	rules  standing.Rules
-	source netip.Addr
+	source sockets.Source
+	proxy  proxyproto.Version
 	list   []place // each backend once
 }
 
@@ -68,7 +71,7 @@ func (a *Actor) watchPools(pools []messages.HealthPool) {
 		}
 		orElse(&hp.Active.Interval, 5*time.Second)
 		orElse(&hp.Active.Timeout, 2*time.Second)
-		p.rules, p.source = standing.Rules{Passive: hp.Passive, Active: hp.Active}, hp.Source
+		p.rules, p.source, p.proxy = standing.Rules{Passive: hp.Passive, Active: hp.Active}, sockets.SourceOf(hp.Sources...), hp.Proxy
 		a.pools, a.byID[hp.ID] = append(a.pools, p), p
 		a.list(p, hp.Backends)
 		a.adviseOn(p, hp.Backends)

@@ -74,7 +74,7 @@ func (g *Guest) Control(ctx context.Context, tcp *net.TCPConn) (*Conn, messages.
 	}
 	g.secured = true
 	info := describe(&state)
-	info.Vars = g.vars(&state)
+	info.Vars, info.Peer = g.vars(&state), g.peer(&state)
 	logCreated(introduced(g.log.Info(), &state), info, "control")
 	return conn, info, nil
 }

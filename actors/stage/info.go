@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"net"
 	"net/netip"
+	"strings"
+	"unicode"
 
 	"github.com/rs/zerolog"
 
@@ -50,6 +52,22 @@ func (g *Guest) vars(state *tls.ConnectionState) map[string]string {
 		own = g.server.pairs[0].Leaf
 	}
 	return tlspolicy.Vars(state, own, g.server.config.Vars)
+}
+
+// peer is what certificates tell of the control connection.
+func (g *Guest) peer(state *tls.ConnectionState) messages.TLSPeer {
+	own := g.shown
+	if own == nil { // as above
+		own = g.server.pairs[0].Leaf
+	}
+	p := messages.TLSPeer{Signature: tlspolicy.SignatureName(own), Key: tlspolicy.KeyName(own)}
+	if len(state.PeerCertificates) > 0 {
+		p.Known = true
+		if name := state.PeerCertificates[0].Subject.CommonName; !strings.ContainsFunc(name, unicode.IsControl) {
+			p.CommonName = name
+		}
+	}
+	return p
 }
 
 // diagnose logs a handshake of a client in detail, where that is asked for.

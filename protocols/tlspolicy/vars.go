@@ -75,8 +75,8 @@ func certificateVars(vars map[string]string, prefix string, cert *x509.Certifica
 	nameVars(vars, prefix+"I_DN", cert.RawIssuer)
 	vars[prefix+"V_START"] = cert.NotBefore.UTC().Format(opensslTime)
 	vars[prefix+"V_END"] = cert.NotAfter.UTC().Format(opensslTime)
-	vars[prefix+"A_SIG"] = signatureName(cert)
-	vars[prefix+"A_KEY"] = keyName(cert)
+	vars[prefix+"A_SIG"] = SignatureName(cert)
+	vars[prefix+"A_KEY"] = KeyName(cert)
 }
 
 // dnVars are the attributes that have a variable of their own.
@@ -129,8 +129,9 @@ func (a algorithm) name() string {
 	return a.ID.String()
 }
 
-// signatureName reads what x509 tells only as a number of its own.
-func signatureName(cert *x509.Certificate) string {
+// SignatureName is what a certificate is signed with, as OpenSSL names it. It reads
+// what x509 tells only as a number of its own.
+func SignatureName(cert *x509.Certificate) string {
 	var outer struct {
 		TBS       asn1.RawValue
 		Algorithm algorithm
@@ -142,7 +143,8 @@ func signatureName(cert *x509.Certificate) string {
 	return outer.Algorithm.name()
 }
 
-func keyName(cert *x509.Certificate) string {
+// KeyName is the kind of a certificate's key, as OpenSSL names it.
+func KeyName(cert *x509.Certificate) string {
 	var key struct {
 		Algorithm algorithm
 		Key       asn1.BitString
