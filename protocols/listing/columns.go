@@ -98,22 +98,6 @@ func octal(word []byte) (n uint16, ok bool) {
 	return n, n <= 0o7777
 }
 
-// months in the form of ls; VMS writes them in capitals.
-const months = "janfebmaraprmayjunjulaugsepoctnovdec"
-
-func month(word []byte) (n int, ok bool) {
-	if len(word) != 3 {
-		return 0, false
-	}
-	low := [3]byte{word[0] | 0x20, word[1] | 0x20, word[2] | 0x20}
-	for i := 0; i < len(months); i += 3 {
-		if months[i:i+3] == string(low[:]) {
-			return i/3 + 1, true
-		}
-	}
-	return 0, false
-}
-
 // clock reads "hh:mm", "hh:mm:ss" with or without a fraction, and AM or PM (also
 // A and P) right behind; "." may stand for ":" between them.
 func clock(word []byte) (d Date, ok bool) {

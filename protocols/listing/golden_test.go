@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write the expected files anew; look at 
 
 // families says what each recorded listing is to be taken for.
 var families = map[string]Family{
-	"unix-ls": FamilyUnix, "unix-odd": FamilyUnix, "unix-bytes": FamilyUnix,
+	"unix-ls": FamilyUnix, "unix-odd": FamilyUnix, "unix-bytes": FamilyUnix, "unix-abroad": FamilyUnix,
 	"dos-iis": FamilyDOS, "dos-variants": FamilyDOS, "eplf": FamilyEPLF, "vms": FamilyVMS,
 	"os400": FamilyOS400, "os2": FamilyOS2, "mvs": FamilyMVS, "mvs-members": FamilyMembers,
 	"mvs-load": FamilyMembers, "netware": FamilyNetWare, "cms": FamilyCMS, "guardian": FamilyGuardian, "mlsd": FamilyMLSD,

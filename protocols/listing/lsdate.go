@@ -1,11 +1,13 @@
 package listing
 
+import "bytes"
+
 // The dates of ls:
 //
 //	Jan 29 03:26          within half a year; the year is the last that fits
 //	Apr  8  1994          earlier
 //	Jan 29 03:26:11 2026  ls -T
-//	29 Jan 03:26          where the day stands first
+//	29. Jan 03:26         where the day stands first
 //	2026-01-29 03:26      long-iso
 //	2026-01-29 03:26:11.123456789 +0100
 //	01-29 03:26           iso, within half a year
@@ -28,11 +30,8 @@ func (p *Parser) lsDate(line []byte, cols []span) (d Date, end int, ok bool) {
 		m, named = month(second)
 		dayWord = first
 	}
-	if !named || len(dayWord) > 2 {
-		return Date{}, 0, false
-	}
-	day, numbered := small(dayWord)
-	if !numbered {
+	day, numbered := small(bytes.TrimSuffix(dayWord, []byte(".")))
+	if !named || !numbered || day > 31 {
 		return Date{}, 0, false
 	}
 	d.Month, d.Day = m, day

@@ -1,0 +1,8 @@
+-rw-r--r--   1 joe      staff           1 Jan 14 03:26 deutsch
+-rw-r--r--   1 joe      staff           1 Mar  3  2024 märz
+-rw-r--r--   1 joe      staff           1 Dec 24  2024 français
+-rw-r--r--   1 joe      staff           1 Feb 24  2024 février
+-rw-r--r--   1 joe      staff           1 Aug 14 18:30 août
+-rw-r--r--   1 joe      staff           1 Aug 31 18:30 español
+-rw-r--r--   1 joe      staff           1 Sep  1  2024 british
+-rw-r--r--   1 joe      staff           1 Dec 24  2024 latin-1 �
