@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ToJournal is what the journal understands. It owns the transfer logs.
+// ToJournal is what the journal understands. It owns the transfer logs and those of commands.
 //
 //sumtype:decl
 type ToJournal interface{ toJournal() }

@@ -11,13 +11,20 @@ import (
 // maxWrite is the most that is gathered for one write.
 const maxWrite = 256 << 10
 
-// book is one transfer log: its file and the lines that wait to be written to it.
+// target is where the lines of a book go: a file, or the system's own log.
+type target interface {
+	Write(p []byte) (n int, err error)
+	Reopen() error
+	Close() error
+}
+
+// book is one log: its file and the lines that wait to be written to it.
 type book struct {
 	path    string
-	file    *logfile.File // nil: not opened yet
-	pending []byte        // lines, but for the part of the first one that is in torn
-	torn    []byte        // beginning of the first pending line, which the file has already
-	trouble error         // why the last attempt failed; nil while all is well
+	file    target // nil: not opened yet
+	pending []byte // lines, but for the part of the first one that is in torn
+	torn    []byte // beginning of the first pending line, which the file has already
+	trouble error  // why the last attempt failed; nil while all is well
 }
 
 func byPath(a, b *book) int { return cmp.Compare(a.path, b.path) }
@@ -29,7 +36,7 @@ func (j *Journal) write(b *book) {
 		return
 	}
 	if b.file == nil {
-		file, err := j.cfg.Open(b.path)
+		file, err := j.open(b.path)
 		if err != nil {
 			j.report(b, err)
 			return
@@ -43,7 +50,7 @@ func (j *Journal) write(b *book) {
 		return
 	}
 	if b.trouble != nil {
-		j.log.Info().Str("log", b.path).Msg("transfer log can be written again")
+		j.log.Info().Str("log", b.path).Msg("log can be written again")
 		b.trouble = nil
 	}
 }
@@ -65,14 +72,18 @@ func (b *book) taken(n int) {
 // reopen opens the book's file anew. A line that the old file has only the beginning of is written whole
 // if that brings another file.
 func (b *book) reopen() error {
-	before, err := b.file.Stat()
+	file, ok := b.file.(*logfile.File)
+	if !ok {
+		return b.file.Reopen()
+	}
+	before, err := file.Stat()
 	if err != nil {
 		return err
 	}
-	if err := b.file.Reopen(); err != nil {
+	if err := file.Reopen(); err != nil {
 		return err
 	}
-	after, err := b.file.Stat()
+	after, err := file.Stat()
 	if err == nil && !os.SameFile(before, after) {
 		b.startOver()
 	}
@@ -89,7 +100,7 @@ func (b *book) startOver() {
 func (j *Journal) report(b *book, err error) {
 	if b.trouble == nil {
 		j.log.Error().Err(err).Str("log", b.path).
-			Msg("transfer log cannot be written; its lines are kept and tried again: free space or correct TransferLog")
+			Msg("log cannot be written; its lines are kept and tried again: free space, or correct TransferLog or ExtendedLog")
 	}
 	b.trouble = err
 }
@@ -109,13 +120,13 @@ func (j *Journal) spillBook(b *book) {
 	}
 }
 
-// spill puts lines into the system log, each as it would have been in the transfer log.
+// spill puts lines into the system log, each as it would have been in its own.
 func (j *Journal) spill(path string, lines []byte) {
 	for line := range bytes.Lines(lines) {
 		if line[0] == '\n' {
 			continue // ends a line that was spilled before
 		}
 		j.log.Warn().Str("log", path).Bytes("line", bytes.TrimSuffix(line, []byte("\n"))).
-			Msg("transfer not in its log")
+			Msg("line not in its log")
 	}
 }

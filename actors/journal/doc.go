@@ -1,5 +1,6 @@
-// Package journal holds the actor that writes the transfer logs: one line for each transfer of each
-// server, in the xferlog format that log analysers read.
+// Package journal holds the actor that writes down what clients do: the transfer logs, with one line for
+// each transfer in the xferlog format that log analysers read, and the logs of commands (ExtendedLog), with
+// one line for each command in the format that the administrator gave.
 //
 // It drops nothing and blocks nobody for long. Lines are gathered while the mailbox has more to read and
 // written when it is empty, or at the latest after Config.Longest. When a file does not take them (full

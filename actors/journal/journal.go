@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -24,12 +25,12 @@ type Config struct {
 	Retry    time.Duration // pause between attempts at a file that does not work; 0 means 2 s
 	Backlog  int           // bytes that may wait for one such file; 0 means 4 MiB, about 30,000 lines
 
-	// Files are transfer logs that are open already, usually because only root may open them. The journal
+	// Files are logs that are open already, usually because only root may open them. The journal
 	// closes them, and those that it opens itself, when Close is called.
 	Files []*logfile.File
 	// Open opens a log that is not among Files; nil means logfile.Open without any exemption.
 	Open func(path string) (*logfile.File, error)
-	// Others are reopened along with the transfer logs; they belong to somebody else.
+	// Others are reopened along with these logs; they belong to somebody else.
 	Others []*logfile.File
 }
 
@@ -125,6 +126,8 @@ func (j *Journal) handle(m messages.ToJournal) {
 	switch m := m.(type) {
 	case messages.RecordTransfer:
 		j.record(m)
+	case messages.RecordCommand:
+		j.recordCommand(&m)
 	case messages.OpenTransferLog:
 		m.Reply <- messages.TransferLogOpened{Log: m.Log, Err: j.openAhead(m.Log)}
 	case messages.ReopenLogs:
@@ -137,14 +140,22 @@ func (j *Journal) handle(m messages.ToJournal) {
 	}
 }
 
-// record adds a line to its book, or to the system log when a book that does not work is full.
+// record adds the line of a transfer to its book.
 func (j *Journal) record(r messages.RecordTransfer) {
 	b := j.book(r.Log)
-	if b.trouble != nil && len(b.pending) >= j.cfg.Backlog {
+	if j.overflows(b) {
 		j.spill(r.Log, appendXferlog(nil, r))
 		return
 	}
 	b.pending = appendXferlog(b.pending, r)
+	j.writeMuch(b)
+}
+
+// overflows says that a book does not work and is full, so that lines go to the system log.
+func (j *Journal) overflows(b *book) bool { return b.trouble != nil && len(b.pending) >= j.cfg.Backlog }
+
+// writeMuch writes a book that has gathered enough.
+func (j *Journal) writeMuch(b *book) {
 	if len(b.pending) >= maxWrite && b.trouble == nil {
 		j.write(b)
 	}
@@ -166,11 +177,30 @@ func (j *Journal) openAhead(path string) error {
 	if b.file != nil {
 		return nil
 	}
-	var err error
-	if b.file, err = j.cfg.Open(path); err != nil && len(b.pending) == 0 {
+	file, err := j.open(path)
+	switch {
+	case err == nil:
+		b.file = file
+	case len(b.pending) == 0:
 		delete(j.books, path) // nobody may ever use it
 	}
 	return err
+}
+
+// open opens what a path names. A nil file in an interface would be none, so errors come without it.
+func (j *Journal) open(path string) (target, error) {
+	if strings.HasPrefix(path, logfile.SyslogPrefix) {
+		s, err := logfile.OpenSyslog(path)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	file, err := j.cfg.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
 }
 
 // flush writes every book that works and returns the errors of those that do not.
@@ -236,7 +266,7 @@ func (j *Journal) finish() {
 	}
 }
 
-// Close closes the transfer logs. Call it after Run has ended for good.
+// Close closes the logs. Call it after Run has ended for good.
 func (j *Journal) Close() error {
 	var problems []error
 	for _, b := range j.sorted() {
@@ -245,7 +275,7 @@ func (j *Journal) Close() error {
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("closing transfer logs: %w", err)
+		return fmt.Errorf("closing logs: %w", err)
 	}
 	return nil
 }
