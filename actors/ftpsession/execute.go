@@ -47,6 +47,8 @@ func (s *Session) execute(ctx context.Context, actions []dialogue.Action) {
 			s.enter(a)
 		case dialogue.RecordTransfer:
 			s.record(a)
+		case dialogue.Misdeed:
+			s.misdeed(a)
 		case dialogue.Note:
 			s.note(a)
 		case dialogue.End:

@@ -32,6 +32,10 @@ type Services struct {
 	Pipes   *data.Pipes
 	Buffers *readiness.Buffers
 
+	// Misdeed is told what clients do that rules may count against them; nil: nobody
+	// counts. It waits for a moment at most.
+	Misdeed func(messages.EventHappened)
+
 	scratch sync.Pool // *[]byte, for encoding lines
 	limits  waits     // zero: the usual ones
 }

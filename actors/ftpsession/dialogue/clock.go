@@ -130,6 +130,7 @@ func from(start time.Time, limit time.Duration) time.Time {
 
 // reached acts on a limit.
 func (m *Machine) reached(l limit) {
+	m.overstayed(l)
 	switch l {
 	case stepLimit:
 		m.stepTimedOut()

@@ -262,6 +262,7 @@ func (m *Machine) foreign(ev messages.CommandReceived) bool {
 	if m.phase == loggedIn || !ftp.Foreign(verb) {
 		return false
 	}
+	m.misdeed(messages.BadProtocol)
 	m.note(Warn, "client does not speak FTP, closing", nil)
 	m.end("client sent " + verb)
 	return true

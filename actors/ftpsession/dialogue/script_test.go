@@ -41,6 +41,7 @@ type script struct {
 	w     *watch
 	now   time.Time
 	did   []string
+	wrong []string // misdeeds, apart from what a script says
 	lines ftp.CommandDecoder
 	said  ftp.ReplyDecoder
 	other Config // of the server that "switched" leads to
@@ -331,4 +332,5 @@ func (s *script) see(ev messages.ToSession, did []Action) {
 		s.t.Fatalf("%+v led to %v: %v", ev, shownAll(did), err)
 	}
 	s.did = append(s.did, shownAll(did)...)
+	s.wrong = append(s.wrong, misdeeds(did)...)
 }

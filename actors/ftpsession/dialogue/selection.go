@@ -160,6 +160,7 @@ func printable(s string) string {
 // deny answers a login that was refused, by us or by the backend.
 func (m *Machine) deny(r ftp.Reply) {
 	m.refused++
+	m.loginRefused()
 	if limit := m.cfg.MaxLoginAttempts; limit > 0 && m.refused >= limit {
 		m.note(Warn, fmt.Sprintf("Maximum login attempts (%d) exceeded", limit), nil)
 		m.farewell(r, "MaxLoginAttempts reached")

@@ -11,7 +11,7 @@ func shownAll(did []Action) []string {
 	var out []string
 	for _, a := range did {
 		switch a.(type) {
-		case Resume, Note:
+		case Resume, Note, Misdeed:
 		default:
 			out = append(out, shown(a))
 		}

@@ -134,6 +134,7 @@ func (m *Machine) secured() {
 // frontendInsecure ends the session: there is no way back into clear text.
 func (m *Machine) frontendInsecure(ev messages.FrontendInsecure) {
 	m.front.securing = false
+	m.misdeed(messages.TLSHandshake)
 	m.do(Note{Level: Warn, Front: true, Err: ev.Err, Text: "TLS negotiation failed on control channel"})
 	if m.greeted { // a client of implicit TLS understands nothing in clear
 		m.tell(ftp.HandshakeFailed())

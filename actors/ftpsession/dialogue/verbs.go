@@ -24,7 +24,7 @@ func lookUp(verb string) row {
 	if r, ok := rows[ftp.Canonical(verb)]; ok {
 		return r
 	}
-	return row{(*Machine).notUnderstood, (*Machine).loginFirst, (*Machine).relay}
+	return row{(*Machine).unhandled, (*Machine).loginFirst, (*Machine).relayUnknown}
 }
 
 // rows is the whole command table. Verbs are canonical (ftp.Canonical). It is
