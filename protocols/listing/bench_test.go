@@ -58,10 +58,10 @@ func BenchmarkTranslate(b *testing.B) {
 	}
 }
 
-// Lines make no garbage: a listing of ten thousand costs the translator, and the
+// Lines make no garbage: a listing of thousands costs the translator, and the
 // line that each block begins and the next ends.
 func TestLinesDoNotAllocate(t *testing.T) {
-	const lines = 10000
+	const lines = 3000
 	for name, line := range benchLists {
 		in := listingOf(lines, line)
 		out := make([]byte, 0, 4*block)

@@ -27,7 +27,10 @@ func mlsd(line []byte) (e Entry, ok bool) {
 		var fact []byte
 		fact, facts, _ = bytes.Cut(facts, []byte(";"))
 		key, value, ok := bytes.Cut(fact, []byte("="))
-		if !ok {
+		switch {
+		case len(fact) == 0:
+			continue // a ";" too many
+		case !ok:
 			return Entry{}, false
 		}
 		mlsdFact(&e, key, value)
