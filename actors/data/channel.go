@@ -10,7 +10,8 @@
 //   - Only the peer that a listener was meant for is accepted on it.
 //   - Bytes between two TCP connections stay in the kernel (fastpath_linux.go)
 //     as long as it has a pipe to lend. Where TLS is on a side they pass through
-//     the two stages of a stage.Relay (secure.go).
+//     the two stages of a stage.Relay (secure.go); where they are changed, or
+//     measured under TLS, through a chain of our own (shaped.go).
 package data
 
 import (
@@ -42,6 +43,10 @@ type Config struct {
 	OpenTimeout    time.Duration // for all other opening; 0 means 30 s
 	Stalled        time.Duration // no byte for so long ends the transfer; 0: never
 
+	Rate      Rate       // zero: as fast as may be
+	MaxBytes  int64      // of content; one more is the *SizeError of a break. 0: no limit
+	Translate Translator // between the legs' content; nil: it stays as it is
+
 	Pipes *Pipes // shared by all channels
 	Tell  mailbox.Mailbox[messages.ToSession]
 	Log   zerolog.Logger
@@ -58,6 +63,10 @@ type Leg struct {
 	// own, or with its context, and never closes the connection.
 	Secure   func(context.Context, *net.TCPConn) (*stage.Conn, error)
 	LaxClose bool // an end without close_notify is none the less an end
+
+	// Deflate is the level, from 1 to 9, of MODE Z on this leg; 0: MODE S. What
+	// comes from a source is inflated whatever its level.
+	Deflate int
 }
 
 // Channel is the actor. Proceed, Settle and the context steer it; it reports
@@ -72,6 +81,10 @@ type Channel struct {
 	parting     bool           // nothing but the client's end is awaited
 	proven      bool           // the source's end was a close_notify
 	bytes       int64
+	counts      Counts
+	done        <-chan struct{} // closed by an abort; nil: there is none
+	gate        *gate           // nil: everything may pass at once
+	deflater    *deflater       // whose stream is to be ended; nil: none
 	aborted     atomic.Bool
 }
 
@@ -122,6 +135,9 @@ type fault struct {
 func (c *Channel) Run(ctx context.Context) error {
 	f := c.transfer(ctx)
 	c.closeAll(f == nil)
+	if c.deflater != nil {
+		c.cfg.Pipes.deflaters.give(c.deflater)
+	}
 	done := messages.TransferFinished{Transfer: c.cfg.Transfer, Bytes: c.bytes}
 	if f != nil {
 		done.Err, done.Side, done.Stage = f.err, f.side, f.stage
@@ -152,6 +168,7 @@ func (c *Channel) transfer(ctx context.Context) *fault {
 		expire(c.back)
 	})
 	defer stop()
+	c.done = ctx.Done()
 
 	src, dst, from := c.back, c.front, messages.BackSide
 	if c.cfg.Upload {
@@ -204,8 +221,8 @@ func (c *Channel) blame(ctx context.Context, f *fault) *fault {
 // backend to close too, which a server does when it has read everything; a
 // reset instead means that it has not.
 func (c *Channel) finish(ctx context.Context, dst *net.TCPConn) *fault {
-	if err := c.sayEnd(ctx, c.destination()); err != nil {
-		return c.blame(ctx, &fault{c.destination(), messages.StageCopy, fmt.Errorf("ending TLS on the data connection: %w", err)})
+	if err := c.lastWords(ctx, dst); err != nil {
+		return c.blame(ctx, &fault{c.destination(), messages.StageCopy, fmt.Errorf("ending the stream on the data connection: %w", err)})
 	}
 	if err := dst.CloseWrite(); err != nil {
 		return c.blame(ctx, &fault{c.destination(), messages.StageCopy, fmt.Errorf("closing data connection: %w", err)})

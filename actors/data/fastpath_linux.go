@@ -18,22 +18,23 @@ import (
 func (c *Channel) relay(dst, src *net.TCPConn, clock *stallClock) (moved int64, at end, err error) {
 	pipes := c.cfg.Pipes
 	if pipes.copyOnly.Load() {
-		return relayCopy(dst, src, clock, &pipes.buffers)
+		return c.relayCopy(dst, src, clock)
 	}
 	p, err := pipes.stock.take()
 	if err != nil {
-		return relayCopy(dst, src, clock, &pipes.buffers)
+		return c.relayCopy(dst, src, clock)
 	}
 	s, err := newSplicer(dst, src, p, clock)
 	if err != nil {
 		pipes.stock.give(p, true)
 		return 0, reading, err
 	}
+	s.gate = c.gate
 	moved, at, err = s.run(&pipes.stock)
 	pipes.stock.give(p, err == nil)
 	if moved == 0 && at == reading && noSplice(err) {
 		pipes.copyOnly.Store(true)
-		return relayCopy(dst, src, clock, &pipes.buffers)
+		return c.relayCopy(dst, src, clock)
 	}
 	return moved, at, err
 }
@@ -51,8 +52,10 @@ type splicer struct {
 	dst         *net.TCPConn
 	pipe        *pipe
 	clock       *stallClock
+	gate        *gate // nil: everything may pass
 	fill, drain func(fd uintptr) bool
 
+	most int // bytes to fill the pipe with
 	held int // bytes in the pipe
 	turn int // bytes moved since others had their turn
 	n    int // result of the last splice
@@ -75,13 +78,23 @@ func newSplicer(dst, src *net.TCPConn, p *pipe, clock *stallClock) (*splicer, er
 
 func (s *splicer) run(stock *pipeStock) (moved int64, at end, err error) {
 	for {
+		s.most = s.pipe.size
+		if s.gate != nil {
+			if err := s.queue(); err != nil {
+				return moved, reading, err
+			}
+		}
 		if err := s.repeat(s.in.Read, s.fill); err != nil {
 			return moved, reading, err
 		}
 		if s.n == 0 {
 			return moved, reading, nil
 		}
-		for s.held = s.n; s.held > 0; s.held -= s.n {
+		s.held, err = s.n, nil
+		if s.gate != nil {
+			s.held, err = s.gate.pass(s.n) // the rest goes with the pipe
+		}
+		for ; s.held > 0; s.held -= s.n {
 			s.clock.unsent = unknown
 			if err := s.repeat(s.out.Write, s.drain); err != nil {
 				return moved, writing, err
@@ -89,6 +102,9 @@ func (s *splicer) run(stock *pipeStock) (moved int64, at end, err error) {
 			moved += int64(s.n)
 			s.turn += s.n
 			s.clock.progress()
+		}
+		if err != nil {
+			return moved, reading, err
 		}
 		if s.turn >= turnSize {
 			s.turn = 0
@@ -98,6 +114,16 @@ func (s *splicer) run(stock *pipeStock) (moved int64, at end, err error) {
 			stock.grow(s.pipe)
 		}
 	}
+}
+
+// queue waits for the gate. Nobody is to blame for that time.
+func (s *splicer) queue() error {
+	n, waited, err := s.gate.await(s.most)
+	s.most = n
+	if waited {
+		s.clock.progress()
+	}
+	return err
 }
 
 // repeat waits and splices, beyond deadlines that passed on a slow peer only.
@@ -115,7 +141,7 @@ func (s *splicer) repeat(wait func(func(uintptr) bool) error, try func(uintptr) 
 
 // tryFill may take EAGAIN for an empty socket because the pipe is empty, too.
 func (s *splicer) tryFill(fd uintptr) bool {
-	s.n, s.err = splice(int(fd), s.pipe.w, s.pipe.size)
+	s.n, s.err = splice(int(fd), s.pipe.w, s.most)
 	return s.err != unix.EAGAIN
 }
 

@@ -15,7 +15,7 @@ func (pipeStock) close() {}
 
 // relay has no kernel path here.
 func (c *Channel) relay(dst, src *net.TCPConn, clock *stallClock) (moved int64, at end, err error) {
-	return relayCopy(dst, src, clock, &c.cfg.Pipes.buffers)
+	return c.relayCopy(dst, src, clock)
 }
 
 func unsentBytes(*net.TCPConn) int { return unknown }

@@ -13,6 +13,17 @@ import (
 // copy moves all bytes from src to dst. It returns nil at the proper end of
 // src, with every byte handed to dst.
 func (c *Channel) copy(dst, src *net.TCPConn, from messages.Side) *fault {
+	c.gate = newGate(&c.cfg, c.done)
+	if c.shaped() {
+		return c.copyShaped(dst, src, from)
+	}
+	f := c.copyAsIs(dst, src, from)
+	c.counts = Counts{Read: c.bytes, Content: c.bytes, Written: c.bytes}
+	return f
+}
+
+// copyAsIs leaves every byte as it is.
+func (c *Channel) copyAsIs(dst, src *net.TCPConn, from messages.Side) *fault {
 	if c.secured != [2]*stage.Conn{} {
 		return c.copySecured(dst, src, from)
 	}
