@@ -120,5 +120,32 @@ func serverID(s *config.Server) string {
 		where = append(where, a.String())
 	}
 	where = append(where, s.HostNames...)
-	return fmt.Sprintf("%s@%s:%d", strings.Join(append([]string{s.Name}, s.Aliases...), "|"), strings.Join(where, ","), s.Port)
+	return fmt.Sprintf("%s@%s:%d", allNames(s), strings.Join(where, ","), s.Port)
+}
+
+func allNames(s *config.Server) string {
+	return strings.Join(append([]string{s.Name}, s.Aliases...), "|")
+}
+
+// poolName names the pool of a server, by which its state is kept. Gateways with
+// a store in common have the same servers at addresses of their own, so there
+// a server is known by its names and port; of those alike in one file, by its
+// place among them.
+func poolName(cfg *config.Config, s *config.Server) string {
+	if cfg.Process.Datastore != config.DatastoreRedis {
+		return serverID(s)
+	}
+	name, place := fmt.Sprintf("%s:%d", allNames(s), s.Port), 1
+	for _, other := range cfg.Servers {
+		if other == s {
+			break
+		}
+		if other.Port == s.Port && allNames(other) == allNames(s) {
+			place++
+		}
+	}
+	if place > 1 {
+		name += fmt.Sprintf("#%d", place)
+	}
+	return name
 }

@@ -47,6 +47,32 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// Gateways of one store listen at addresses of their own, and must find each other's state all the same.
+func TestPoolName(t *testing.T) {
+	at := func(name string, port uint16, addr string) *config.Server {
+		return &config.Server{Name: name, Aliases: []string{"alias"}, Port: port, Addresses: []netip.Addr{netip.MustParseAddr(addr)}}
+	}
+	names := func(d config.Datastore, servers ...*config.Server) (out []string) {
+		cfg := &config.Config{Process: config.Process{Datastore: d}, Servers: servers}
+		for _, s := range servers {
+			out = append(out, poolName(cfg, s))
+		}
+		return out
+	}
+	here := names(config.DatastoreRedis, at("files", 21, "10.0.0.1"), at("files", 21, "10.0.1.1"), at("files", 2121, "10.0.0.1"), at("more", 21, "10.0.2.1"))
+	there := names(config.DatastoreRedis, at("files", 21, "10.0.0.2"), at("files", 21, "10.0.1.2"), at("files", 2121, "10.0.0.2"), at("more", 21, "10.0.2.2"))
+	if !slices.Equal(here, there) {
+		t.Errorf("two gateways of one store name their pools %v and %v", here, there)
+	}
+	if slices.Sort(here); len(slices.Compact(here)) != 4 {
+		t.Errorf("servers of one gateway share a pool: %v", here)
+	}
+	alone := names(config.DatastoreLocal, at("files", 21, "10.0.0.1"))
+	if want := serverID(at("files", 21, "10.0.0.1")); alone[0] != want {
+		t.Errorf("with a store of its own a gateway names the pool %q, want %q as ever", alone[0], want)
+	}
+}
+
 func TestSockets_are_one_per_address_or_one_per_port(t *testing.T) {
 	servers := []*site{
 		{server: &config.Server{Port: 21}, addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::1")}},

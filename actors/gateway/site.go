@@ -98,7 +98,7 @@ func (g *Gateway) wing(ctx context.Context, cfg *config.Config, s *site, set *co
 		}
 		return wing{closed: errors.New(why)}, nil
 	}
-	o, err := g.offer(ctx, s.server, set, class)
+	o, err := g.offer(ctx, cfg, s.server, set, class)
 	if err != nil {
 		return wing{}, err
 	}
@@ -113,13 +113,13 @@ func (g *Gateway) wing(ctx context.Context, cfg *config.Config, s *site, set *co
 }
 
 // offer prepares the pool of one server (and class).
-func (g *Gateway) offer(ctx context.Context, server *config.Server, set *config.Settings, class string) (o offer, err error) {
+func (g *Gateway) offer(ctx context.Context, cfg *config.Config, server *config.Server, set *config.Settings, class string) (o offer, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.close())
 		}
 	}()
-	id := serverID(server)
+	id := poolName(cfg, server)
 	if class != "" {
 		id += "/" + class
 	}
