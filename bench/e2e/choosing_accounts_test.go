@@ -120,17 +120,16 @@ func TestMaxLoginAttempts(t *testing.T) {
 	}
 }
 
-// TestUserAlias: who comes in by another name is that account, at the gateway and at the backend.
+// TestUserAlias: who comes in by another name is that account, with its password and its group.
 func TestUserAlias(t *testing.T) {
 	t.Parallel()
 	_, addr, list, l := houseOf(t, "UserAlias boss gus")
 	if at, err := lands(l, ask{addr: addr, user: "boss", password: canary}); at != 1 || err != nil {
 		t.Fatalf("the alias landed at number %d: %v", at, err)
 	}
-	if !strings.Contains(list[1].History(), `"USER gus"`) && !strings.Contains(list[1].History(), `"USER boss"`) {
+	if !strings.Contains(list[1].History(), `"USER boss"`) { // who it is there is the backend's to say
 		t.Errorf("the backend saw\n%s", list[1].History())
 	}
-	t.Logf("the backend was told:\n%s", list[1].History())
 }
 
 // TestLimitLOGIN: who may not log in is told what everybody is told.

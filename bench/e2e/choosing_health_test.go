@@ -18,7 +18,8 @@ import (
 // arrival is one login of a stream.
 type arrival struct {
 	began time.Time
-	at    int // where it landed, -1 for nowhere
+	took  time.Duration // until it was in
+	at    int           // where it landed, -1 for nowhere
 	err   error
 }
 
@@ -40,6 +41,7 @@ func startStream(t testing.TB, l landing, width int, next func(int) ask) *stream
 			for i := 0; ctx.Err() == nil; i++ {
 				o := arrival{began: time.Now(), at: -1}
 				c, err := enterAs(next(i))
+				o.took = time.Since(o.began)
 				if err == nil {
 					o.at = l.of(c.where)
 					err = c.quit()
