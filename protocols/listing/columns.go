@@ -51,10 +51,11 @@ func afterOne(line []byte, at int) []byte {
 }
 
 // padded is a name after a column that is width wide and starts at from, when
-// blanks fill it up; otherwise it is what follows the blanks at byte at.
+// blanks fill it up; otherwise it is what follows the blanks at byte at, where the
+// word in the column ends. Words are narrower than their columns.
 func padded(line []byte, from, width, at int) []byte {
 	begin := skipBlanks(line, at)
-	if from+width > at && from+width < begin {
+	if from+width < begin {
 		begin = from + width
 	}
 	return line[begin:]
