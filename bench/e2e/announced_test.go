@@ -33,8 +33,7 @@ func announced(t *testing.T, g *peers.Gateway, directive string) bool {
 // served with less.
 func TestPromisesThatCannotBeKept_are_refused(t *testing.T) {
 	for _, line := range []string{
-		"ProxyReverseConnectPolicy PerHost", "ProxyReverseConnectPolicy PerUser",
-		"ProxyOptions UseProxyProtocolV1", "ProxyRole forward",
+		"ProxyOptions UseDirectDataTransfers", "ProxyRole forward",
 	} {
 		t.Run(line, func(t *testing.T) {
 			t.Parallel()
