@@ -18,11 +18,12 @@ const (
 	KindTLSSession Kind = 't' // TLSSession, one per owner and backend
 	KindSticky     Kind = 's' // Sticky, one per pool and client: "u:joe", "g:staff", "h:192.0.2.1"
 	KindHealth     Kind = 'h' // Health, one per pool and backend
+	KindBan        Kind = 'b' // Ban, one per server and client: "h:192.0.2.1", "u:joe", "c:staff", "x:joe@192.0.2.1"
 )
 
 // Kinds lists the kinds in use.
 func Kinds() []Kind {
-	return []Kind{KindRotation, KindCounters, KindTLSSession, KindSticky, KindHealth}
+	return []Kind{KindRotation, KindCounters, KindTLSSession, KindSticky, KindHealth, KindBan}
 }
 
 func (k Kind) String() string {
@@ -37,6 +38,8 @@ func (k Kind) String() string {
 		return "assignment"
 	case KindHealth:
 		return "health"
+	case KindBan:
+		return "ban"
 	default:
 		return fmt.Sprintf("kind %q", byte(k))
 	}
@@ -45,7 +48,7 @@ func (k Kind) String() string {
 // Key names one record.
 type Key struct {
 	Kind Kind
-	Pool string // the pool's stable name; of a TLS session, whose it is
+	Pool string // the pool's stable name; of a TLS session, whose it is; of a ban, the server's
 	Name string // within the pool: a backend's key, or a client's; empty for the pool itself
 }
 

@@ -16,6 +16,7 @@ const (
 	sessionVersion  = 1
 	stickyVersion   = 1
 	healthVersion   = 1
+	banVersion      = 1
 )
 
 // Errors of the decoders; wrapped with what was being read.
