@@ -45,6 +45,7 @@ type Translator struct {
 	in     []byte // the caller's bytes, not yet read
 	line   []byte // the line begun in earlier bytes
 	long   bool   // in a line beyond MaxLine
+	ended  bool   // what comes next is another listing
 	counts Counts
 }
 
@@ -65,6 +66,9 @@ func (t *Translator) Feed(b []byte) {
 // Append translates the lines that are whole and appends them to dst. One line
 // makes at most one, longer by no more than some 200 bytes.
 func (t *Translator) Append(dst []byte) []byte {
+	if t.ended && len(t.in) > 0 {
+		t.parser, t.ended = NewParser(t.opts.From, t.opts.Now), false
+	}
 	for len(t.in) > 0 {
 		i := bytes.IndexByte(t.in, '\n')
 		if i < 0 {
@@ -92,11 +96,11 @@ func (t *Translator) End(dst []byte) []byte {
 	if len(t.line) > 0 || t.long {
 		dst = t.finish(dst)
 	}
-	t.parser = NewParser(t.opts.From, t.opts.Now)
+	t.ended = true
 	return dst
 }
 
-// Family is what the listing turned out to be.
+// Family is what the listing turned out to be, also when it has ended.
 func (t *Translator) Family() Family { return t.parser.Family() }
 
 // Counts are of all that was translated until now.
