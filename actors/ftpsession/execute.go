@@ -84,6 +84,7 @@ func (s *Session) transferAction(ctx context.Context, a dialogue.Action) {
 }
 
 func (s *Session) sendClient(a dialogue.SendClient) {
+	s.answered(a.Reply)
 	if err := s.writer.reply(a.Reply); err != nil {
 		s.queue = append(s.queue, messages.FrontendLost{Err: err})
 	}

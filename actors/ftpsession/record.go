@@ -14,6 +14,7 @@ import (
 // record has the transfer log written. The journal holds lines, not sessions:
 // a full one is waited for, but not for ever.
 func (s *Session) record(a dialogue.RecordTransfer) {
+	s.transferred(a)
 	level := zerolog.InfoLevel
 	if !a.Complete {
 		level = zerolog.WarnLevel

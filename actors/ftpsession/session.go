@@ -53,6 +53,7 @@ type Session struct {
 	running  *data.Channel       // … or of the one before, which sees its client off
 	abort    context.CancelFunc  // of running
 	secrecy  secrecy
+	books    *books // nil: there is no ExtendedLog
 	named    string // what the client calls this server (HOST); empty: nothing
 	timer    *time.Timer
 	armed    time.Time // when the timer fires; zero: it does not
@@ -215,6 +216,7 @@ func (s *Session) open(ctx context.Context) error {
 		opened = opened.Stringer("balancer", s.by.Balancer)
 	}
 	opened.Msg("FTP session opened.")
+	s.openBooks()
 	s.execute(ctx, s.mind.Begin(now))
 	s.follow(ctx)
 	return nil
@@ -234,6 +236,7 @@ func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
 		s.follow(ctx)
 		return
 	}
+	s.hear(ev)
 	s.adopt(ev)
 	s.step(ctx, ev)
 	if _, ok := ev.(messages.TransferFinished); ok {
@@ -318,6 +321,7 @@ func (s *Session) HangUp() { _ = s.conn.SetWriteDeadline(time.Now().Add(farewell
 // leave gives back what the session held.
 func (s *Session) leave() {
 	s.timerStop()
+	s.closeBooks()
 	s.dropOffers()
 	s.withdrawPick()
 	s.releaseLease()

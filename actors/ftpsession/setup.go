@@ -102,6 +102,7 @@ type Setup struct {
 	AnnounceMore bool
 
 	TransferLog string         // path; empty: none
+	Books       Books          // ExtendedLog
 	Log         zerolog.Logger // SystemLog, or the server's own
 	ProxyLog    zerolog.Logger
 	TLSLog      zerolog.Logger
