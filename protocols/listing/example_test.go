@@ -1,6 +1,7 @@
 package listing_test
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/sluice-gateway/sluice/protocols/listing"
@@ -23,7 +24,7 @@ func ExampleTranslator() {
 		out = t.Append(out)
 	}
 	out = t.End(out)
-	fmt.Printf("%s%v: %+v\n", out, t.Family(), t.Counts())
+	fmt.Printf("%s%v: %+v\n", bytes.ReplaceAll(out, []byte("\r"), nil), t.Family(), t.Counts())
 	// Output:
 	// modify=20251224183000;size=531;type=file; a list; of gifts
 	// modify=20240114000000;size=7;type=OS.unix=slink:usr/bin; bin
