@@ -29,6 +29,8 @@ func (s *Session) execute(ctx context.Context, actions []dialogue.Action) {
 			s.front.Resume()
 		case dialogue.PickBackend:
 			s.pick(ctx, a)
+		case dialogue.ResolveDestination:
+			s.resolve(ctx, a)
 		case dialogue.DialBackend:
 			s.dial(ctx, a)
 		case dialogue.DropBackend:
@@ -176,6 +178,9 @@ func (s *Session) dropOffer(side messages.Side) {
 }
 
 func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
+	if s.dataForbidden(a) {
+		return
+	}
 	cfg := &s.setup.Dialogue
 	client, server := s.client.Addr(), s.back.remote.Addr()
 	front := s.leg(a.Front, messages.FrontSide, s.local.Addr(), func(peer netip.Addr) bool {

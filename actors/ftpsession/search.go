@@ -19,11 +19,12 @@ import (
 //   - The list that was found holds for the retries of one login, not longer.
 //   - The password goes by with the question. Nothing here keeps it.
 type search struct {
-	checks chan messages.LoginChecked  // nil: no login is being checked
-	founds chan messages.BackendsFound // nil: nothing is being looked up
-	wanted dialogue.PickBackend        // what the look-up is for
-	list   []messages.Backend          // what it gave
-	none   bool                        // it gave nothing
+	checks chan messages.LoginChecked        // nil: no login is being checked
+	founds chan messages.BackendsFound       // nil: nothing is being looked up
+	places chan messages.DestinationResolved // nil: no destination is being looked up
+	wanted dialogue.PickBackend              // what the look-up is for
+	list   []messages.Backend                // what it gave
+	none   bool                              // it gave nothing
 }
 
 var (
@@ -33,11 +34,11 @@ var (
 	errPorterSilent    = errors.New("the porter does not answer")
 )
 
-func (q *search) channels() (chan messages.BackendsFound, chan messages.LoginChecked) {
+func (q *search) channels() (chan messages.BackendsFound, chan messages.LoginChecked, chan messages.DestinationResolved) {
 	if q == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return q.founds, q.checks
+	return q.founds, q.checks, q.places
 }
 
 func (q *search) candidates() []messages.Backend {
@@ -116,13 +117,16 @@ func (s *Session) found(ctx context.Context, news messages.ToSession) {
 // unanswered gives up the question whose time is over.
 func (s *Session) unanswered() messages.ToSession {
 	s.answerBy = time.Time{}
-	switch founds, checks := s.search.channels(); {
+	switch founds, checks, places := s.search.channels(); {
 	case checks != nil:
 		s.search = nil
 		return messages.LoginChecked{Err: errPorterSilent}
 	case founds != nil:
 		s.search = nil
 		return messages.BackendPicked{Err: errDiscoverySilent}
+	case places != nil:
+		s.search = nil
+		return messages.DestinationResolved{Err: errDiscoverySilent}
 	}
 	s.withdrawPick()
 	return messages.BackendPicked{Err: errPolicySilent}

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
 	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/destination"
 )
 
 // secrecy is the session's TLS with the client.
@@ -83,12 +84,17 @@ func asConn(conn *stage.Conn, info messages.TLSInfo, err error) (net.Conn, messa
 	return conn, info, nil
 }
 
+// takesNames reports whether the name in a handshake is that of a destination.
+func (u *Setup) takesNames() bool {
+	return u.Dialogue.Selection == dialogue.AtDestination && u.Dialogue.Forward.Method == destination.UserAtSNI
+}
+
 var errNotByTLS = errors.New("the server of that name has no TLS (TLSEngine off)")
 
 // chooser finds the server whose certificate a client is shown that asks for a
 // name; nil: there is no choice.
 func (u *Setup) chooser() func(sni string) (*stage.Server, error) {
-	if u.Names == nil || u.Dialogue.TLS.IgnoreSNI {
+	if u.Names == nil || u.Dialogue.TLS.IgnoreSNI || u.takesNames() {
 		return nil
 	}
 	return func(sni string) (*stage.Server, error) {
@@ -136,6 +142,12 @@ func (s *Session) switchServer(ctx context.Context, name string) {
 	var other *Setup
 	if s.setup.Names != nil {
 		other = s.setup.Names(name)
+	}
+	if other != nil && other.Admits != nil {
+		if err := other.Admits(s.client.Addr()); err != nil {
+			s.proxyLog(zerolog.WarnLevel).Err(err).Str("name", name).Msg("this client may not use the server of that name")
+			other = nil
+		}
 	}
 	now := time.Now()
 	switch other {

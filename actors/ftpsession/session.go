@@ -155,7 +155,7 @@ func (s *Session) wait(ctx context.Context) (messages.ToSession, error) {
 //
 //go:noinline
 func (s *Session) waitForAnswers(ctx context.Context) (messages.ToSession, supervise.Exit) {
-	founds, checks := s.search.channels()
+	founds, checks, places := s.search.channels()
 	select {
 	case ev := <-s.inbox.C():
 		return ev, supervise.Exit{}
@@ -168,6 +168,8 @@ func (s *Session) waitForAnswers(ctx context.Context) (messages.ToSession, super
 		return f, supervise.Exit{}
 	case c := <-checks:
 		return s.checked(c), supervise.Exit{}
+	case d := <-places:
+		return s.placeFound(d), supervise.Exit{}
 	case <-s.timer.C:
 		return s.timeReached(), supervise.Exit{}
 	case exit := <-s.kids.Exits():
@@ -235,6 +237,8 @@ func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
 		s.found(ctx, ev)
 		s.follow(ctx)
 		return
+	case messages.BackendUnreachable:
+		ev = explained(ev)
 	}
 	s.hear(ev)
 	s.adopt(ev)

@@ -4,6 +4,7 @@
 package ftpsession
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
 	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/protocols/destination"
 	"github.com/sluice-gateway/sluice/protocols/proxyproto"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/runtime/readiness"
@@ -69,6 +71,12 @@ type Setup struct {
 	// (Dialogue.Selection).
 	PerName bool
 	Book    string // which accounts count under UseReverseProxyAuth (messages.CheckLogin)
+	// Admits says why a client may not use the server (ProxyForwardEnabled); nil:
+	// everybody may. It is called from several goroutines and must not block.
+	Admits func(client netip.Addr) error
+	// Guard tells which addresses clients of the forward role are taken to, as things
+	// stand now; nil: to none that they name. As Admits.
+	Guard func() (destination.Guard, error)
 	// Rewrite gives the argument of a client's command another text before anybody
 	// else looks at it (RewriteRule); nil: no rules. It is called from several
 	// goroutines and must not block.
