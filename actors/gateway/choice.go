@@ -109,8 +109,10 @@ func (c *choice) install(l *layout) error {
 	var sources []discovery.Prepared
 	books, secure := porter.Books{}, map[messages.PoolID]backendTLS{}
 	for _, o := range l.offers {
-		secure[o.pool.ID] = o.tls
-		pools, watched, sources = append(pools, o.pool), append(watched, o.health), append(sources, o.sources)
+		if o.pool.ID != "" { // forward clients need none
+			secure[o.pool.ID] = o.tls
+			pools, watched, sources = append(pools, o.pool), append(watched, o.health), append(sources, o.sources)
+		}
 		if o.book != nil {
 			books[o.bookName] = o.book
 		}

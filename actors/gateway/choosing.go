@@ -16,6 +16,8 @@ import (
 // choice depends on is known.
 func selection(p config.Proxy) dialogue.Selection {
 	switch {
+	case p.Role == config.RoleForward:
+		return dialogue.AtDestination
 	case p.Options.UseReverseProxyAuth:
 		return dialogue.AtPass
 	case p.Policy == config.PolicyPerUser:

@@ -14,8 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -61,8 +63,9 @@ type Gateway struct {
 	cfg     *config.Config
 
 	layout       *layout
-	sockets      []messages.OpenSocket // opened, not yet with the doors
-	transferLogs []*logfile.File       // opened, not yet with the journal
+	own          atomic.Pointer[[]netip.AddrPort] // listeners of the layout in force
+	sockets      []messages.OpenSocket            // opened, not yet with the doors
+	transferLogs []*logfile.File                  // opened, not yet with the journal
 
 	services  *ftpsession.Services
 	choice    *choice

@@ -90,9 +90,15 @@ func newHall(sites []*site, at netip.AddrPort, cfg *config.Config) *hall {
 		h.setups[class] = make([]*ftpsession.Setup, len(sites))
 		for i, s := range sites {
 			setup := s.wings[class].setup
-			if setup != nil && !alone {
+			if setup != nil {
 				own := *setup
-				own.Names, own.AnyName = h.names(class), anyName
+				own.Class = class
+				if s.wings[class].forward {
+					own.Admits = admits(cfg.Process.Classes, class)
+				}
+				if !alone {
+					own.Names, own.AnyName = h.names(class), anyName
+				}
 				if len(sites) > 1 { // a pattern of one may hide a name of another
 					own.Dialogue.ServerNames = s.exactNames()
 				}
@@ -108,7 +114,13 @@ func newHall(sites []*site, at netip.AddrPort, cfg *config.Config) *hall {
 	}
 	door.Setup = func(client netip.Addr) (*ftpsession.Setup, error) {
 		class := classOf(cfg, client)
-		return h.setups[class][0], sites[0].wings[class].closed
+		setup := h.setups[class][0]
+		if setup != nil && setup.Admits != nil {
+			if err := setup.Admits(client); err != nil {
+				return nil, err
+			}
+		}
+		return setup, sites[0].wings[class].closed
 	}
 	h.door = &door
 	return h

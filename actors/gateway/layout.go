@@ -19,6 +19,8 @@ type layout struct {
 	addresses []address
 	offers    []offer
 	plan      reception.Plan
+	// masquerades are the addresses that clients are shown instead of ours.
+	masquerades []netip.Addr
 }
 
 var errNothingServed = errors.New("no server of the configuration can be served; see the messages above")
@@ -48,6 +50,11 @@ func (g *Gateway) lay(ctx context.Context, cfg *config.Config) (*layout, error) 
 	halls := newHalls(sites, cfg)
 	for _, s := range sites {
 		l.addSockets(s, cfg.Process)
+		for _, w := range s.wings {
+			if w.setup != nil && w.setup.Dialogue.Masquerade.IsValid() {
+				l.masquerades = append(l.masquerades, w.setup.Dialogue.Masquerade)
+			}
+		}
 		if by := halls.unreachable(s); by != nil {
 			g.log.Warn().Str("server", s.server.Name).Stringer("at", s.server.Pos).
 				Msgf("no client reaches this server: the one at %s has its address and port; give it a ServerAlias that clients call it by, or a Port of its own", by.server.Pos)

@@ -107,11 +107,12 @@ func TestUnserved(t *testing.T) {
 	back := backend(t, "b")
 	for name, c := range map[string]struct{ extra, why string }{
 		"no_proxy":               {"ProxyEngine off", "ProxyEngine is off"},
-		"forward":                {"ProxyEngine on\nProxyRole forward", "ProxyRole forward"},
+		"forward":                {"ProxyEngine on\nProxyRole forward", "-"},
 		"backend_tls":            {"ProxyEngine on\nProxyRole reverse\nProxyReverseServers " + back + "\nProxyTLSEngine on", "-"},
 		"backend_of_ssh":         {"ProxyEngine off\nProxyRole reverse\nProxyReverseServers sftp://127.0.0.1", "ProxyEngine is off"},
 		"proxy_auth":             {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back + "\nProxyOptions UseReverseProxyAuth", "-"},
-		"proxy_protocol":         {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back + "\nProxyOptions UseProxyProtocolV2", "ProxyOptions"},
+		"proxy_protocol":         {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back + "\nProxyOptions UseProxyProtocolV2", "-"},
+		"direct_data":            {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back + "\nProxyOptions UseDirectDataTransfers", "ProxyOptions"},
 		"a_second_of_one_name":   {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back + "\nServerName twin", "same names"},
 		"engine_on_without_role": {"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers " + back, "-"},
 	} {
@@ -156,7 +157,7 @@ From 127.0.0.4
 %s`, vhost("127.0.0.1", port, backend(t, "house"),
 		"<IfClass guests>", "ProxyReverseServers "+backend(t, "annex"), "</IfClass>",
 		"<IfClass banned>", "ProxyEngine off", "</IfClass>",
-		"<IfClass secret>", "ProxyOptions UseProxyProtocolV1", "</IfClass>"))
+		"<IfClass secret>", "ProxyOptions UseDirectDataTransfers", "</IfClass>"))
 	r.run()
 	for from, want := range map[string]string{"127.0.0.1": "house", "127.0.0.3": "", "127.0.0.4": ""} {
 		if got := greeting(t, from, "127.0.0.1", port); !strings.Contains(got, want) || want == "" && got != "" {
@@ -183,9 +184,8 @@ func TestUnserved_settings(t *testing.T) {
 		return s
 	}
 	for why, change := range map[string]func(*config.Settings){
-		"SFTPEngine":        func(s *config.Settings) { s.SSH.Engine = true },
-		"ProxyRole forward": func(s *config.Settings) { s.Proxy.Role = config.RoleForward },
-		"names no backend":  func(*config.Settings) {},
+		"SFTPEngine":       func(s *config.Settings) { s.SSH.Engine = true },
+		"names no backend": func(*config.Settings) {},
 	} {
 		s := served()
 		change(s)

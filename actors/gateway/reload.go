@@ -131,6 +131,8 @@ func (g *Gateway) install(ctx context.Context, l *layout, fresh []messages.OpenS
 	if err := g.choice.install(l); err != nil {
 		return err
 	}
+	own := l.ownListeners()
+	g.own.Store(&own)
 	g.reception.Adopt(l.plan)
 	sockets := slices.Clone(fresh)
 	for _, name := range l.names() {

@@ -32,6 +32,7 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		Book:     o.bookName,
 		Dialogue: dialogue.Config{
 			Selection:         selection(set.Proxy),
+			Forward:           forward(set.Proxy),
 			Greeting:          greeting,
 			DenyMsg:           set.Banner.AccessDenyMsg,
 			MaxLoginAttempts:  set.Limits.MaxLoginAttempts,
@@ -66,6 +67,9 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 	}
 	if s.Rewrite, err = g.rewriting.hook(set.Rewrite, system, g.logs.rewrite(set.Rewrite)); err != nil {
 		return nil, fmt.Errorf("%s: %w", server.Pos, err)
+	}
+	if set.Proxy.Role == config.RoleForward {
+		s.Guard = g.guard(set.Proxy.ForwardTo)
 	}
 	if err = g.secure(s, cfg, set); err != nil {
 		return nil, fmt.Errorf("%s: %w", server.Pos, err)

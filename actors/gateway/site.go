@@ -9,7 +9,6 @@ import (
 
 	"github.com/sluice-gateway/sluice/actors/discovery"
 	"github.com/sluice-gateway/sluice/actors/ftpsession"
-	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
 	"github.com/sluice-gateway/sluice/actors/porter"
 	"github.com/sluice-gateway/sluice/actors/reception"
 	"github.com/sluice-gateway/sluice/messages"
@@ -43,8 +42,9 @@ type offer struct {
 
 // wing is what a site has for one class of clients.
 type wing struct {
-	setup  *ftpsession.Setup
-	closed error // why there is none
+	setup   *ftpsession.Setup
+	forward bool  // its clients choose their destinations
+	closed  error // why there is no setup
 }
 
 // site prepares one server: its pools, its setups, its door.
@@ -109,10 +109,11 @@ func (g *Gateway) wing(ctx context.Context, cfg *config.Config, s *site, set *co
 	o.health.Sources, o.health.Proxy = []netip.Addr{setup.Source.IPv4, setup.Source.IPv6}, announced(set.Proxy.Options)
 	o.tls = backendTLS{client: setup.BackendTLS, required: set.BackendTLS.Engine == config.TLSOn}
 	s.offers = append(s.offers, o)
-	return wing{setup: setup}, nil
+	return wing{setup: setup, forward: set.Proxy.Role == config.RoleForward}, nil
 }
 
-// offer prepares the pool of one server (and class).
+// offer prepares what one server (and class) needs of the services. A forward proxy
+// has no pool: its clients choose.
 func (g *Gateway) offer(ctx context.Context, cfg *config.Config, server *config.Server, set *config.Settings, class string) (o offer, err error) {
 	defer func() {
 		if err != nil {
@@ -124,6 +125,15 @@ func (g *Gateway) offer(ctx context.Context, cfg *config.Config, server *config.
 		id += "/" + class
 	}
 	o.database = g.database(set)
+	if authenticates(set.Proxy) {
+		o.bookName = bookName(server, class)
+		if o.book, err = g.book(server, set, o.database); err != nil {
+			return o, fmt.Errorf("%s: %w", server.Pos, err)
+		}
+	}
+	if set.Proxy.Role == config.RoleForward {
+		return o, nil
+	}
 	plan, err := g.plan(messages.PoolID(id), set.Proxy, o.database)
 	if err != nil {
 		return o, err
@@ -137,12 +147,6 @@ func (g *Gateway) offer(ctx context.Context, cfg *config.Config, server *config.
 		AllDown: allDown[h.AllDown], SlowStart: h.SlowStart,
 	}
 	o.health = healthPool(o.pool, h)
-	if selection(set.Proxy) == dialogue.AtPass {
-		o.bookName = bookName(server, class)
-		if o.book, err = g.book(server, set, o.database); err != nil {
-			return o, fmt.Errorf("%s: %w", server.Pos, err)
-		}
-	}
 	return o, nil
 }
 
@@ -214,10 +218,11 @@ func unserved(set *config.Settings) string {
 		return "ProxyEngine is off, and this gateway has no files of its own"
 	case set.SSH.Engine:
 		return "SFTPEngine is on, which has no effect in this version"
-	case p.Role == config.RoleForward:
-		return "ProxyRole forward has no effect in this version"
 	case options.UseDirectDataTransfers:
 		return "ProxyOptions has a value without effect in this version"
+	}
+	if p.Role == config.RoleForward {
+		return ""
 	}
 	if len(p.Servers) == 0 {
 		return "ProxyReverseServers names no backend"

@@ -21,7 +21,8 @@ var active = []string{
 
 	"RewriteCondition", "RewriteEngine", "RewriteLog", "RewriteMap", "RewriteMaxReplace", "RewriteRule",
 
-	"ProxyDNSServer", "ProxyDataTransferPolicy", "ProxyDatastore", "ProxyEngine", "ProxyLog", "ProxyOptions", "ProxyRetryCount",
+	"ProxyDNSServer", "ProxyDataTransferPolicy", "ProxyDatastore", "ProxyEngine",
+	"ProxyForwardEnabled", "ProxyForwardMethod", "ProxyForwardTo", "ProxyLog", "ProxyOptions", "ProxyRetryCount",
 	"ProxyReverseConnectPolicy", "ProxyReverseHealthPolicy", "ProxyReverseServers", "ProxyRole", "ProxySourceAddress", "ProxyTables",
 	"ProxyTimeoutConnect", "ProxyTimeoutLinger",
 
