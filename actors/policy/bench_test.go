@@ -22,7 +22,9 @@ import (
 func BenchmarkPick(b *testing.B) {
 	for _, name := range policies {
 		for _, backends := range []int{5, 500, 1000} {
-			b.Run(fmt.Sprintf("%s/backends=%d", name, backends), func(b *testing.B) { benchmarkPick(b, name, backends, 64) })
+			b.Run(fmt.Sprintf("%s/backends=%d", name, backends), func(b *testing.B) {
+				benchmarkPick(b, policy.Config{Log: quiet()}, name, backends, 64)
+			})
 		}
 	}
 }
@@ -32,7 +34,9 @@ func BenchmarkPick(b *testing.B) {
 func BenchmarkPickAlone(b *testing.B) {
 	for _, name := range policies {
 		for _, backends := range []int{5, 500, 1000} {
-			b.Run(fmt.Sprintf("%s/backends=%d", name, backends), func(b *testing.B) { benchmarkPick(b, name, backends, 1) })
+			b.Run(fmt.Sprintf("%s/backends=%d", name, backends), func(b *testing.B) {
+				benchmarkPick(b, policy.Config{Log: quiet()}, name, backends, 1)
+			})
 		}
 	}
 }
@@ -48,8 +52,8 @@ func many(name string, backends int) messages.ConfigurePools {
 	return messages.ConfigurePools{Pools: []messages.Pool{p}}
 }
 
-func benchmarkPick(b *testing.B, name string, backends, askers int) {
-	g := start(b, policy.Config{Log: quiet()})
+func benchmarkPick(b *testing.B, cfg policy.Config, name string, backends, askers int) {
+	g := start(b, cfg)
 	defer g.stop()
 	g.send(many(name, backends))
 	g.describe()
