@@ -29,6 +29,11 @@ func (r *Reception) drain(end context.CancelCauseFunc) {
 	for len(r.sessions) > 0 {
 		select {
 		case exit := <-r.kids.Exits():
+			if a, ok := exit.Actor.(*arrival); ok {
+				_ = a.client.Conn.Close() // the house is closing, nothing was promised
+				delete(r.arrivals, a)
+				continue
+			}
 			r.sessionEnded(exit)
 		case m := <-r.inbox.C():
 			r.answerClosed(m)

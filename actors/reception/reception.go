@@ -45,6 +45,9 @@ type Door struct {
 	// by name (HOST, SNI), by their Server. It has come in by this one all the
 	// same: only logins count for them.
 	Behind map[string]*Door
+	// Balancers are networks of proxies that hand clients on, each with a PROXY header
+	// ahead of everything else (ProxyProtocolFrom). Nobody else may send one.
+	Balancers []netip.Prefix
 	// Setup makes what a client's session needs; an error turns the client
 	// away without a word (ProxyEngine off, a client that is not permitted).
 	Setup func(client netip.Addr) (*ftpsession.Setup, error)
@@ -86,7 +89,8 @@ type Reception struct {
 	plan     Plan
 	kids     *supervise.Group
 	sessions map[messages.SessionID]*guest
-	counts   map[place]int // connections per server and host
+	arrivals map[*arrival]struct{} // clients whose balancers are yet to say who they are
+	counts   map[place]int         // connections per server and host
 	logins   map[string]int
 	recent   window
 	lastID   messages.SessionID
@@ -119,6 +123,7 @@ func New(cfg Config, plan Plan) *Reception {
 		cfg: cfg, plan: plan, plans: make(chan Plan, 1),
 		inbox:    mailbox.New[messages.ToReception](cfg.Capacity),
 		sessions: map[messages.SessionID]*guest{},
+		arrivals: map[*arrival]struct{}{},
 		counts:   map[place]int{},
 		logins:   map[string]int{},
 	}
@@ -149,6 +154,7 @@ func (r *Reception) Run(ctx context.Context) error {
 	clear(r.logins)
 	// Sessions live on while the house is being emptied.
 	sessionCtx, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer r.forget() // third
 	defer r.kids.Wait()
 	defer end(errors.New("reception ended"))
 	for {
@@ -157,6 +163,10 @@ func (r *Reception) Run(ctx context.Context) error {
 			r.handle(sessionCtx, m)
 		case r.plan = <-r.plans:
 		case exit := <-r.kids.Exits():
+			if a, ok := exit.Actor.(*arrival); ok {
+				r.heard(sessionCtx, a, exit.Err)
+				continue
+			}
 			r.sessionEnded(exit)
 		case <-ctx.Done():
 			r.drain(end)
@@ -169,7 +179,7 @@ func (r *Reception) handle(ctx context.Context, m messages.ToReception) {
 	switch m := m.(type) {
 	case messages.AdmitClient:
 		defer nod(m) // even if we fall: a listener must not wait for a reception that forgot it
-		r.admit(ctx, m)
+		r.receive(ctx, m)
 	case messages.AskLogin:
 		m.Reply <- r.login(m)
 	case messages.DescribeSessions:
@@ -186,8 +196,8 @@ func nod(m messages.AdmitClient) {
 	}
 }
 
-// admit opens a session, or turns the client away.
-func (r *Reception) admit(ctx context.Context, m messages.AdmitClient) {
+// admit opens a session, or turns the client away. by is what its balancer said.
+func (r *Reception) admit(ctx context.Context, m messages.AdmitClient, by ftpsession.Introduction) {
 	admitted := false
 	defer func() {
 		if !admitted {
@@ -223,6 +233,7 @@ func (r *Reception) admit(ctx context.Context, m messages.AdmitClient) {
 	r.lastID++
 	r.served++
 	s := ftpsession.New(r.lastID, m.Conn, m.Remote, m.Local, setup)
+	s.Introduce(by)
 	r.sessions[s.ID()] = &guest{session: s, place: at, door: door}
 	r.counts[at]++
 	admitted = true

@@ -148,11 +148,12 @@ func Canonical(verb string) string {
 // Foreign reports whether verb, of a command or of a LineError, shows that the
 // peer speaks HTTP, SMTP or SSH. Such a peer may be a browser made to send
 // FTP commands inside a request of its own, so its connection should be closed
-// at the first such line rather than answered.
+// at the first such line rather than answered. PROXY is the header of a load
+// balancer that is not one of ours, or of somebody who plays one.
 func Foreign(verb string) bool {
 	switch verb {
 	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT",
-		"TRACE", "PRI", "PROPFIND", "EHLO", "HELO":
+		"TRACE", "PRI", "PROPFIND", "EHLO", "HELO", "PROXY":
 		return true
 	}
 	return strings.HasPrefix(verb, "SSH-")

@@ -33,7 +33,7 @@ func TestKnownVerbsAreWritable(t *testing.T) {
 }
 
 func TestForeign(t *testing.T) {
-	for _, v := range []string{"GET", "POST", "CONNECT", "EHLO", "SSH-2.0-OPENSSH_9.9"} {
+	for _, v := range []string{"GET", "POST", "CONNECT", "EHLO", "PROXY", "SSH-2.0-OPENSSH_9.9"} {
 		if !Foreign(v) {
 			t.Errorf("%s is not seen as foreign", v)
 		}

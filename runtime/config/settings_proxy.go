@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
@@ -26,6 +27,11 @@ type Proxy struct {
 
 	Options       ProxyOptions
 	SourceAddress string // ProxySourceAddress as written: address, name or device
+	// Balancers whose PROXY headers say who a client is, on control and data
+	// connections. Of a server these are the settings for clients of no class.
+	ProtocolFrom     []netip.Prefix
+	ProtocolDataFrom []netip.Prefix
+
 	ForwardMethod ForwardMethod
 	ForwardTo     []*Pattern // in file order; none = every destination
 	Log           LogTarget

@@ -13,6 +13,7 @@ var themes = []theme{
 	{"Proxy", proxyRows},
 	{"Proxy: health and discovery", healthRows},
 	{"Proxy: forward", forwardRows},
+	{"Proxy: balancers in front", balancerRows},
 	{"Proxy: TLS to backends", backendTLSRows},
 	{"Proxy: SSH to backends", backendSSHRows},
 	{"Server", serverRows},

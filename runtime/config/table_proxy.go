@@ -28,8 +28,9 @@ the first place to look when clients cannot log in.`,
 	{Name: "ProxyOptions", Contexts: anyServer, Syntax: "option …", many: true,
 		Text: `Switches, case-sensitive, adding up over all lines. AllowForeignAddress accepts a data address that differs from the
 backend's; IgnoreForeignAddress connects to the backend's own address instead, which suits backends behind NAT. ShowFeatures relays
-the backend's FEAT. UseDirectDataTransfers lets clients and backends exchange data without the gateway. UseProxyProtocolV1, V2 and
-V2TLVs tell backends the client's address. UseReverseProxyAuth checks passwords here before a backend is connected.`,
+the backend's FEAT. UseDirectDataTransfers lets clients and backends exchange data without the gateway. UseProxyProtocolV1 or V2
+begins control connections to backends, and no data connections, with a PROXY header, which tells them the client's address; V2TLVs
+adds what is known of its TLS. UseReverseProxyAuth checks passwords here before a backend is connected.`,
 		parse: options("unknown ProxyOption '%s'", proxyOptionNames)},
 	{Name: "ProxyReverseServers", Contexts: anyServer, Syntax: "URL … | file:/abs.json | sql:/QueryName", many: true,
 		Text: `The backends. A URL is scheme://[user:password@]host[:port] with the schemes ftp, ftps and sftp, and +srv or +txt after
@@ -64,7 +65,8 @@ UseSlink shows where symbolic links lead.`,
 		parse: parseListPolicy},
 	{Name: "ProxySourceAddress", Contexts: anyServer, Syntax: "address|name|device",
 		Text: `The local address of connections to backends, and the one announced to them for active transfers. Use it on hosts with
-several networks. It never concerns the client's side.`,
+several networks. Of a name or a device the first address of each family counts; backends of a family without one, and backends
+elsewhere where it is a loopback address, see the address that the system takes. It never concerns the client's side.`,
 		parse: parseSourceAddress},
 }
 
