@@ -111,8 +111,14 @@ func TestLate_guessed_names_end_the_session(t *testing.T) {
 			r.lookUp(func(_ int, m messages.LookUpBackends) { m.Reply <- c.found })
 			r.start()
 			r.hear("220 ")
-			r.say("USER ann", "530 ")
-			r.say("USER joe", "530 ")
+			for _, user := range []string{"ann", "joe"} {
+				if !c.ends {
+					r.say("USER "+user, "530 ")
+					continue
+				}
+				r.say("USER "+user, "331 Password required for "+user)
+				r.say("PASS wrong", "530 Login incorrect.")
+			}
 			if c.ends {
 				if rest, err := r.hearEnd(); rest != "" || err != nil {
 					t.Errorf("the client heard %q, %v, want the end", rest, err)

@@ -14,6 +14,7 @@ type login struct {
 	account  bool   // the backend wants ACCT before it lets the client in
 	asking   bool   // AskLogin is not answered yet
 	checking bool   // CheckLogin is not answered yet
+	unlisted bool   // nobody serves that name: its password is refused, whatever it is
 }
 
 // user begins a login, if there is room for one more client.

@@ -99,6 +99,10 @@ func (m *Machine) announced(c ftp.Command) {
 
 // passAlone has the password checked. Without a USER before it, it is wrong.
 func (m *Machine) passAlone(c ftp.Command) {
+	if m.login.unlisted {
+		m.deny(m.denial())
+		return
+	}
 	if !m.checksLogins() || m.login.user == "" {
 		m.answer(m.denial())
 		return
@@ -222,6 +226,12 @@ var ErrUnlisted = errors.New("the user has no list of backends")
 func (m *Machine) unreached(err error) {
 	tried := m.back.attempt > m.back.earlier
 	switch {
+	case errors.Is(err, ErrUnlisted) && !tried && m.asked.Verb == ftp.USER:
+		// Asked for the password as everybody is: else USER alone would tell which
+		// names there are.
+		m.leaveBackend()
+		m.phase, m.login.unlisted = alone, true
+		m.answer(ftp.PasswordRequired(m.login.user))
 	case errors.Is(err, ErrUnlisted) && !tried:
 		m.deny(m.denial())
 	case m.asked.Verb == ftp.PASS && tried:
