@@ -140,14 +140,17 @@ func (b *logbook) server(set *config.Settings) (system, proxy zerolog.Logger) {
 	return system, proxy
 }
 
-// transferLogs opens the transfer logs while there still is the right to. The
-// journal owns them from then on.
+// transferLogs opens the logs of transfers and of commands while there still is
+// the right to. The journal owns them from then on.
 func (b *logbook) transferLogs(cfg *config.Config) []*logfile.File {
 	var files []*logfile.File
-	for _, path := range transferLogPaths(cfg) {
+	for _, path := range slices.Concat(transferLogPaths(cfg), extendedLogPaths(cfg)) {
+		if slices.ContainsFunc(files, func(f *logfile.File) bool { return f.Path() == path }) {
+			continue
+		}
 		f, err := b.openTransferLog(path)
 		if err != nil {
-			b.system.Error().Err(err).Msg("opening TransferLog")
+			b.system.Error().Err(err).Msg("opening TransferLog or ExtendedLog")
 			continue
 		}
 		files = append(files, f)

@@ -60,6 +60,7 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		ConnectTimeout: set.Proxy.TimeoutConnect,
 		Stalled:        set.Timeouts.Stalled,
 		TransferLog:    set.Logs.Transfer.Path,
+		Books:          g.extendedLogs(set),
 		Log:            system,
 		ProxyLog:       proxy,
 		Announce:       announced(set.Proxy.Options),

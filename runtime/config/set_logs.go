@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sluice-gateway/sluice/protocols/conf"
+	"github.com/sluice-gateway/sluice/protocols/logformat"
 )
 
 // Parsers of directives about logs.
@@ -44,8 +47,25 @@ func parseLogFormat(c *call) effect {
 		c.warnf(c.at(0), "format '%s' is defined again and has no effect: the first one counts", c.arg(0))
 		return effect{}
 	}
-	c.load.formats[name] = c.rest(1)
+	text := c.rest(1)
+	_, problems := logformat.Compile(text, nil)
+	for _, p := range problems {
+		c.warnf(c.inside(1, p.At), "%s", p.Text)
+	}
+	c.load.formats[name] = text
 	return effect{}
+}
+
+// inside is the place of a byte in an argument, as far as that can be told from its text.
+func (c *call) inside(i, offset int) conf.Pos {
+	at := c.at(i)
+	if i < len(c.args) && offset < len(c.arg(i)) {
+		at.Column += offset
+		if c.args[i].Quoted {
+			at.Column++
+		}
+	}
+	return at
 }
 
 // logClasses are the classes of commands; single verbs may be named too.
@@ -65,7 +85,7 @@ func parseExtendedLog(c *call) effect {
 	name, at := c.arg(2), c.at(2)
 	formats := c.load.formats
 	c.load.later = append(c.load.later, func() {
-		if _, ok := formats[strings.ToLower(name)]; !ok {
+		if _, ok := formats[strings.ToLower(name)]; !ok && !strings.EqualFold(name, jsonFormat) {
 			c.warnf(at, "there is no LogFormat '%s'; the usual format is written", name)
 		}
 	})
@@ -75,6 +95,8 @@ func parseExtendedLog(c *call) effect {
 		v := v
 		if format, ok := formats[strings.ToLower(name)]; ok {
 			v.Format = format
+		} else {
+			v.JSON = strings.EqualFold(name, jsonFormat)
 		}
 		s.Logs.Extended = joined(s.Logs.Extended, v)
 	})

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/protocols/conf"
+	"github.com/sluice-gateway/sluice/protocols/logformat"
 	"github.com/sluice-gateway/sluice/protocols/rewrite"
 )
 
@@ -75,6 +76,7 @@ type ExtendedLog struct {
 	Target  LogTarget
 	Classes []LogClass // empty = ALL
 	Format  string     // the format itself, not its name
+	JSON    bool       // one JSON object a line instead
 }
 
 // LogClass selects commands for an ExtendedLog.
@@ -84,7 +86,10 @@ type LogClass struct {
 }
 
 // DefaultLogFormat is what an ExtendedLog without a format name writes.
-const DefaultLogFormat = `%h %l %u %t "%r" %s %b`
+const DefaultLogFormat = logformat.Default
+
+// jsonFormat is the format that needs no LogFormat, unless one takes its name.
+const jsonFormat = "json"
 
 // TraceLevel is one "channel:level" of Trace.
 type TraceLevel struct {

@@ -17,12 +17,15 @@ var logRows = []Directive{
 was complete. Paths are as the client sent them.`,
 		parse: logFile(func(s *Settings) *LogTarget { return &s.Logs.Transfer })},
 	{Name: "ExtendedLog", Contexts: anyServer | InAnonymous, Syntax: "/path|syslog:level [CLASS,…|!CLASS [format]]", many: true,
-		Text: `File with one line per command of the given classes (ALL, AUTH, INFO, DIRS, READ, WRITE, MISC, SEC, EXIT …), written in a
-format that LogFormat defines. Passwords are never written.`,
+		Text: `File with one line per command of the given classes: ALL, NONE, AUTH, INFO, DIRS, READ, WRITE, MISC, SEC, SSH, SFTP, CONNECT
+and EXIT (or DISCONNECT) for the begin and the end of a session, ERROR for whatever was refused, or single commands; "!" leaves
+a class or command out, as in ALL,!READ or WRITE+!DELE. Lines have the format that LogFormat defines, or are JSON objects with
+the format json. Several logs may be kept. Passwords are never written.`,
 		parse: parseExtendedLog},
 	{Name: "LogFormat", Contexts: InServer | InGlobal, Syntax: `name "format"`, many: true,
 		Text: `Names a format for ExtendedLog. %u is the user, %h the client, %r the command, %s the code of the reply, %b the bytes,
-%{note:mod_proxy.backend-ip} the backend; a value that is missing becomes "-".`,
+%{note:mod_proxy.backend-ip} the backend, %{transfer-status} how a transfer ended; a value that is missing becomes "-". Control
+characters are escaped, and between double quotes quotes, too. %A is never known; %I and %O are without the bytes that TLS adds.`,
 		parse: parseLogFormat},
 	{Name: "Trace", Contexts: anyServer, Syntax: "channel:level|channel:low-high …", many: true,
 		Text:  `Messages for debugging: channels such as proxy, proxy.conn, proxy.tls or DEFAULT, with levels from 0 to 20.`,
