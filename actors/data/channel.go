@@ -58,6 +58,9 @@ type Leg struct {
 	Addr     netip.AddrPort        // connect to this
 	Source   netip.Addr            // … from this address; zero: as the system likes
 	Welcome  func(netip.Addr) bool // who may connect to the listener; nil: nobody
+	// Balancer tells who connects for others. Such a peer has to begin with a PROXY
+	// header, and whom that names has to be welcome; nil: nobody.
+	Balancer func(netip.Addr) bool
 
 	// Secure does the TLS handshake; nil: in clear. It ends within a limit of its
 	// own, or with its context, and never closes the connection.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/actors/stage"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
 
 // open brings up both connections. A passive backend is connected to at once,
@@ -77,14 +78,29 @@ func (c *Channel) accept(ctx context.Context, leg Leg) (*net.TCPConn, error) {
 			return nil, fmt.Errorf("accepting data connection on %s: %w", ln.Addr(), err)
 		}
 		breakOff(conn)
-		peer := peerOf(conn)
-		if leg.Welcome != nil && leg.Welcome(peer) {
+		peer := c.guest(ctx, leg, conn)
+		if peer.IsValid() && leg.Welcome != nil && leg.Welcome(peer) {
 			return conn, nil
 		}
 		c.cfg.Log.Warn().Stringer("peer", peer).Stringer("port", ln.Addr()).
 			Msg("stranger on a data port turned away")
 		closeConn(conn)
 	}
+}
+
+// guest is who has connected: the peer, or whom it connects for. Not valid: a
+// balancer that did not say.
+func (c *Channel) guest(ctx context.Context, leg Leg, conn *net.TCPConn) netip.Addr {
+	peer := peerOf(conn)
+	if leg.Balancer == nil || !leg.Balancer(peer) {
+		return peer
+	}
+	h, err := sockets.Introduced(ctx, conn, min(sockets.HeaderTime, c.cfg.OpenTimeout))
+	if err == nil && h.Known() {
+		return h.Source.Addr()
+	}
+	c.cfg.Log.Warn().Err(err).Stringer("balancer", peer).Msg("balancer on a data port named no client")
+	return netip.Addr{}
 }
 
 func peerOf(conn *net.TCPConn) netip.Addr {

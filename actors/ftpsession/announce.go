@@ -3,6 +3,7 @@ package ftpsession
 import (
 	"crypto/rand"
 	"net/netip"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -26,6 +27,17 @@ type Introduction struct {
 
 // Introduce is to be called before Run.
 func (s *Session) Introduce(by Introduction) { s.by = by }
+
+// dataBalancer tells who connects to data ports for clients; nil: nobody does.
+func (s *Session) dataBalancer() func(netip.Addr) bool {
+	all := s.setup.DataBalancers
+	if len(all) == 0 {
+		return nil
+	}
+	return func(peer netip.Addr) bool {
+		return slices.ContainsFunc(all, func(p netip.Prefix) bool { return p.Contains(peer.WithZone("")) })
+	}
+}
 
 // announcement is the header for one connection, as much as is known of the client
 // by now; nil: none is wanted.

@@ -189,6 +189,7 @@ func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
 	back := s.leg(a.Back, messages.BackSide, s.setup.Source.For(a.Back.Addr.Addr()), func(peer netip.Addr) bool {
 		return peer == server || cfg.AllowForeign
 	})
+	front.Balancer = s.dataBalancer()
 	s.protect(a, &front, &back)
 	s.forgetData()
 	ctx, s.abort = context.WithCancel(ctx)

@@ -44,6 +44,8 @@ func (s *Session) secrecyAction(ctx context.Context, a dialogue.Action) {
 		s.back.actor.Free()
 	case dialogue.ReturnLease:
 		s.releaseLease()
+	case dialogue.CalledAs:
+		s.named = a.Name
 	case dialogue.SwitchServer:
 		s.switchServer(ctx, a.Name)
 	default:

@@ -108,6 +108,9 @@ type Setup struct {
 	// client on their control connections; 0: none. AnnounceMore adds TLVs.
 	Announce     proxyproto.Version
 	AnnounceMore bool
+	// DataBalancers are networks that hand data connections on, each with a PROXY
+	// header (ProxyProtocolDataFrom).
+	DataBalancers []netip.Prefix
 
 	TransferLog string         // path; empty: none
 	Books       Books          // ExtendedLog

@@ -65,6 +65,7 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		ProxyLog:       proxy,
 		Announce:       announced(set.Proxy.Options),
 		AnnounceMore:   set.Proxy.Options.UseProxyProtocolV2TLVs,
+		DataBalancers:  set.Proxy.ProtocolDataFrom,
 	}
 	if s.Rewrite, err = g.rewriting.hook(set.Rewrite, system, g.logs.rewrite(set.Rewrite)); err != nil {
 		return nil, fmt.Errorf("%s: %w", server.Pos, err)

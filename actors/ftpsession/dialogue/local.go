@@ -60,6 +60,7 @@ func (m *Machine) host(c ftp.Command) {
 	case f.ftps() && name != f.name:
 		m.answer(ftp.HostUnknown(c.Arg))
 	case m.cfg.Serves(name):
+		m.do(CalledAs{name})
 		m.answer(ftp.HostSelected())
 	default:
 		m.move(byHost, name)

@@ -11,7 +11,7 @@ func shownAll(did []Action) []string {
 	var out []string
 	for _, a := range did {
 		switch a.(type) {
-		case Resume, Note, Misdeed:
+		case Resume, Note, Misdeed, CalledAs:
 		default:
 			out = append(out, shown(a))
 		}
