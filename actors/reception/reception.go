@@ -38,6 +38,11 @@ type Door struct {
 	MaxLogins Cap    // MaxClients
 	PerHost   Cap    // MaxClientsPerHost
 	Conns     Cap    // MaxConnectionsPerHost
+	PerUser   Cap    // MaxClientsPerUser
+	// HostsPerUser is MaxHostsPerUser: how many a user may be logged in from.
+	HostsPerUser Cap
+	PerClass     map[string]Cap               // MaxClientsPerClass, by class
+	Class        func(host netip.Addr) string // of a client; nil: there are no classes
 	// Mute turns clients away without a word: they begin with TLS and understand
 	// nothing in clear.
 	Mute bool
@@ -76,6 +81,7 @@ type Config struct {
 	Log      zerolog.Logger
 	Capacity int           // of the mailbox; 0 means 64
 	Drain    time.Duration // how long sessions may take to end at shutdown; 0 means 30 s
+	Bans     Bans          // who knows the banned; nil: nobody is
 }
 
 // Reception is the actor.
@@ -92,6 +98,8 @@ type Reception struct {
 	arrivals map[*arrival]struct{} // clients whose balancers are yet to say who they are
 	counts   map[place]int         // connections per server and host
 	logins   map[string]int
+	classes  map[ward]int // logins, too
+	users    map[account]map[*guest]struct{}
 	recent   window
 	lastID   messages.SessionID
 	served   uint64
@@ -108,7 +116,7 @@ type guest struct {
 	session *ftpsession.Session
 	place   place
 	door    *Door
-	login   *Door // towards whose MaxLogins it counts; nil: not logged in
+	claim   claim
 }
 
 // New returns a reception with its first plan.
@@ -119,6 +127,9 @@ func New(cfg Config, plan Plan) *Reception {
 	if cfg.Drain <= 0 {
 		cfg.Drain = 30 * time.Second
 	}
+	if cfg.Bans == nil {
+		cfg.Bans = nobodyBanned{}
+	}
 	return &Reception{
 		cfg: cfg, plan: plan, plans: make(chan Plan, 1),
 		inbox:    mailbox.New[messages.ToReception](cfg.Capacity),
@@ -126,6 +137,8 @@ func New(cfg Config, plan Plan) *Reception {
 		arrivals: map[*arrival]struct{}{},
 		counts:   map[place]int{},
 		logins:   map[string]int{},
+		classes:  map[ward]int{},
+		users:    map[account]map[*guest]struct{}{},
 	}
 }
 
@@ -152,6 +165,8 @@ func (r *Reception) Run(ctx context.Context) error {
 	clear(r.sessions)
 	clear(r.counts)
 	clear(r.logins)
+	clear(r.classes)
+	clear(r.users)
 	// Sessions live on while the house is being emptied.
 	sessionCtx, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer r.forget() // third
@@ -210,18 +225,22 @@ func (r *Reception) admit(ctx context.Context, m messages.AdmitClient, by ftpses
 		r.turnAway(m, ftp.NoServer(m.Local.Addr()), "no server for this address")
 		return
 	}
-	at := place{door.Server, host}
+	at, who := place{door.Server, host}, door.visitor(host, "")
 	switch now := time.Now(); {
 	case r.plan.MaxInstances > 0 && len(r.sessions) >= r.plan.MaxInstances:
 		r.turnAway(m, ftp.Reply{}, fmt.Sprintf("MaxInstances (%d) reached", r.plan.MaxInstances))
+		return
+	case r.shutOut(m, door, who):
 		return
 	case r.recent.full(r.plan.Rate, now):
 		r.turnAway(m, door.refusal(r.plan.Rate.Text), "MaxConnectionRate reached")
 		return
 	case door.PerHost.full(r.counts[at]):
+		r.misdeed(messages.MaxClientsPerHost, who)
 		r.turnAway(m, door.refusal(door.PerHost.text()), "MaxClientsPerHost reached")
 		return
 	case door.Conns.full(r.counts[at]):
+		r.misdeed(messages.MaxConnectionsPerHost, who)
 		r.turnAway(m, door.refusal(door.Conns.text()), "MaxConnectionsPerHost reached")
 		return
 	}
@@ -253,24 +272,6 @@ func (r *Reception) turnAway(m messages.AdmitClient, reply ftp.Reply, why string
 	// never waited for here.
 	_ = m.Conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 	_, _ = m.Conn.Write(reply.Append(nil)) // a client that is gone misses nothing
-}
-
-func (r *Reception) login(m messages.AskLogin) messages.LoginAnswered {
-	g, ok := r.sessions[m.Session]
-	if !ok || g.login != nil {
-		return messages.LoginAnswered{}
-	}
-	door := g.door
-	if behind := door.Behind[m.Server]; behind != nil {
-		door = behind
-	}
-	if door.MaxLogins.full(r.logins[door.Server]) {
-		r.refused++
-		return messages.LoginAnswered{Refusal: door.MaxLogins.text()}
-	}
-	g.login = door
-	r.logins[door.Server]++
-	return messages.LoginAnswered{}
 }
 
 func (r *Reception) describe() messages.SessionsDescribed {
@@ -305,9 +306,5 @@ func (r *Reception) sessionEnded(exit supervise.Exit) {
 	if r.counts[g.place]--; r.counts[g.place] <= 0 {
 		delete(r.counts, g.place)
 	}
-	if g.login != nil {
-		if r.logins[g.login.Server]--; r.logins[g.login.Server] <= 0 {
-			delete(r.logins, g.login.Server)
-		}
-	}
+	r.unclaim(g)
 }

@@ -67,6 +67,10 @@ func (l *lines) String() string {
 
 // open opens a house. change may alter the plan, whose one door is "main".
 func open(t testing.TB, drain time.Duration, change func(*reception.Plan, *reception.Door)) *house {
+	return openWith(t, reception.Config{Drain: drain}, change)
+}
+
+func openWith(t testing.TB, cfg reception.Config, change func(*reception.Plan, *reception.Door)) *house {
 	h := &house{t: t, files: t.TempDir(), logs: &lines{}}
 	back := h.backend()
 	log := zerolog.New(h.logs)
@@ -80,7 +84,8 @@ func open(t testing.TB, drain time.Duration, change func(*reception.Plan, *recep
 		ConnectTimeout: patience, Stalled: patience,
 		Dialogue: dialogue.Config{RetryCount: 1, TimeoutConnect: patience, TimeoutLinger: patience, LimitLogins: true},
 	}
-	h.r = reception.New(reception.Config{Log: log, Drain: drain}, h.plan(change))
+	cfg.Log = log
+	h.r = reception.New(cfg, h.plan(change))
 	services.Reception = h.r.Mailbox()
 
 	tree := supervise.NewTree("house", supervise.Options{})
@@ -182,14 +187,16 @@ type client struct {
 }
 
 // knock hands a client over as a listener would and waits for the nod.
-func (h *house) knock() *client {
+func (h *house) knock() *client { h.t.Helper(); return h.knockFrom("127.0.0.1") }
+
+func (h *house) knockFrom(host string) *client {
 	h.t.Helper()
 	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	defer ln.Close()
-	conn, err := net.DialTCP("tcp", nil, ln.Addr().(*net.TCPAddr))
+	conn, err := net.DialTCP("tcp", &net.TCPAddr{IP: net.ParseIP(host)}, ln.Addr().(*net.TCPAddr))
 	if err != nil {
 		h.t.Fatal(err)
 	}
