@@ -30,7 +30,7 @@ func TestDoomed(t *testing.T) {
 		Pipes: newPipes(t), Tell: mailbox.New[messages.ToSession](1),
 	}
 	if os.Getenv(doomed+"_TLS") != "" {
-		h := newHouse(t, mix{tls13, tls13}, func(s *stage.ServerConfig, _ *stage.ClientConfig) { s.NoSessionReuseRequired = true })
+		h := newHouse(t, mix{front: tls13, back: tls13}, func(s *stage.ServerConfig, _ *stage.ClientConfig) { s.NoSessionReuseRequired = true })
 		h.secure(&cfg)
 	}
 	ch := New(cfg)
@@ -45,7 +45,7 @@ func TestDoomed(t *testing.T) {
 // A client must not take what a killed gateway leaves behind for a whole file.
 func TestTheDeathOfTheGatewayIsNoEnd(t *testing.T) {
 	t.Run("plain", func(t *testing.T) { dieInATransfer(t, mix{}) })
-	t.Run("tls", func(t *testing.T) { dieInATransfer(t, mix{tls13, tls13}) })
+	t.Run("tls", func(t *testing.T) { dieInATransfer(t, mix{front: tls13, back: tls13}) })
 }
 
 func dieInATransfer(t *testing.T, m mix) {

@@ -103,21 +103,6 @@ func TestAllocationsDoNotGrowWithSize(t *testing.T) {
 	}
 }
 
-func pairQuietly(t *testing.T) (a, b *net.TCPConn) {
-	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	if a, err = net.DialTCP("tcp4", nil, ln.Addr().(*net.TCPAddr)); err != nil {
-		t.Fatal(err)
-	}
-	if b, err = ln.AcceptTCP(); err != nil {
-		t.Fatal(err)
-	}
-	return a, b
-}
-
 func TestPipes(t *testing.T) {
 	t.Run("an_empty_pipe_is_used_again", func(t *testing.T) {
 		s := newPipes(t)

@@ -109,10 +109,13 @@ func (g *gate) pass(n int) (keep int, err error) {
 }
 
 // portion is how much of a throttled stream is read ahead at a time: a second's
-// worth at most, so that a source's break is not noticed minutes later.
+// worth, so that a source's break is not noticed minutes later, but not less than
+// leastPortion.
 func (g *gate) portion(most int) int {
 	if g == nil || g.bucket == nil {
 		return most
 	}
-	return int(max(1, min(float64(most), g.bucket.rate)))
+	return int(max(leastPortion, min(float64(most), g.bucket.rate)))
 }
+
+const leastPortion = 4 << 10

@@ -20,7 +20,8 @@ type intake struct {
 	tls   *stage.Conn // nil: in clear
 	raw   syscall.RawConn
 	clock *stallClock
-	took  int64 // bytes read
+	busy  func() bool // whether the destination has not even taken what came before; nil: it has
+	took  int64       // bytes read
 
 	proven bool // the end was told by a close_notify, which nobody else can
 
@@ -59,7 +60,7 @@ func (in *intake) plain(p []byte) (int, error) {
 			in.clock.progress()
 			return n, nil // an error that came with bytes comes again
 		}
-		if err == nil || !in.clock.forgives(err) {
+		if err == nil || !in.patient(err) {
 			return n, err
 		}
 	}
@@ -81,7 +82,7 @@ func (in *intake) decrypt(p []byte) (n int, err error) {
 			if err := in.await(); err != nil {
 				return 0, err
 			}
-		case !in.clock.forgives(err):
+		case !in.patient(err):
 			return 0, err
 		}
 	}
@@ -97,10 +98,23 @@ func (in *intake) await() error {
 			in.clock.progress()
 			return in.err
 		}
-		if !in.clock.forgives(err) {
+		if !in.patient(err) {
 			return err
 		}
 	}
+}
+
+// patient says whether to go on after an error. A source is not to blame for its
+// silence while the destination is busy.
+func (in *intake) patient(err error) bool {
+	if in.clock.forgives(err) {
+		return true
+	}
+	if !in.clock.stalled(err) || in.busy == nil || !in.busy() {
+		return false
+	}
+	in.clock.Restart()
+	return true
 }
 
 // tryPeek sees whether there is something to read; once the poller has spoken, it

@@ -31,6 +31,7 @@ func newReadahead(s *shaper) *readahead {
 		a.all[i] = s.stock.take()
 		a.free <- a.all[i]
 	}
+	s.in.busy = func() bool { return len(a.free) < shapedPortions-1 } // one is to be filled
 	if s.gate != nil {
 		s.gate.broken = a.broken
 	}
@@ -89,10 +90,13 @@ func (a *readahead) verdict() error {
 	return nil
 }
 
-// stop ends the reading, wherever it waits.
+// stop ends the reading, wherever it waits. Where it has failed there is nothing
+// to end, and its clock is still to say whether that was a stall.
 func (a *readahead) stop() {
 	close(a.halt)
-	a.s.in.clock.Halt()
+	if a.failure() == nil {
+		a.s.in.clock.Halt()
+	}
 }
 
 // release comes when both goroutines are done with all portions.

@@ -162,6 +162,22 @@ func pair(t testing.TB) (a, b *net.TCPConn) {
 	return a, b
 }
 
+// pairQuietly is pair for loops: the test closes both ends itself.
+func pairQuietly(t testing.TB) (a, b *net.TCPConn) {
+	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if a, err = net.DialTCP("tcp4", nil, ln.Addr().(*net.TCPAddr)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = ln.AcceptTCP(); err != nil {
+		t.Fatal(err)
+	}
+	return a, b
+}
+
 func newPipes(t testing.TB) *Pipes {
 	p := NewPipes()
 	t.Cleanup(p.Close)
@@ -223,10 +239,27 @@ func descriptors() int {
 	return len(entries)
 }
 
-// eachPath runs a test over the kernel path and over the copying one.
+// asIs is a translator with nothing to do.
+type asIs struct{ b []byte }
+
+func (a *asIs) Feed(p []byte) { a.b = append(a.b, p...) }
+
+func (a *asIs) Append(dst []byte) []byte {
+	dst = append(dst, a.b...)
+	a.b = a.b[:0]
+	return dst
+}
+
+func (a *asIs) End(dst []byte) []byte { return a.Append(dst) }
+
+// eachPath runs a test over the kernel path, over the copying one, and over the
+// chain of what changes bytes.
 func eachPath(t *testing.T, test func(t *testing.T, path func(*Config))) {
 	t.Run("kernel", func(t *testing.T) { test(t, func(*Config) {}) })
 	t.Run("copy", func(t *testing.T) {
 		test(t, func(c *Config) { c.Pipes.copyOnly.Store(true) })
+	})
+	t.Run("chain", func(t *testing.T) {
+		test(t, func(c *Config) { c.Translate = &asIs{} })
 	})
 }

@@ -127,7 +127,7 @@ func TestAbortInAHandshake(t *testing.T) {
 // A backend that refuses the command has been connected to, but hears nothing of
 // TLS: some would take a handshake that is broken off for an attack.
 func TestNoHandshakeBeforeTheBackendAgrees(t *testing.T) {
-	h := newHouse(t, mix{tls13, tls13})
+	h := newHouse(t, mix{front: tls13, back: tls13})
 	back, backAddr := listener(t)
 	front, _ := listener(t)
 	cfg := Config{Back: Leg{Addr: backAddr}, Front: Leg{Listener: front, Welcome: anybody}}
@@ -148,7 +148,7 @@ func TestNoHandshakeBeforeTheBackendAgrees(t *testing.T) {
 
 // The client's handshake begins when the backend's is done.
 func TestTheBackendsHandshakeComesFirst(t *testing.T) {
-	h := newHouse(t, mix{tls13, tls13})
+	h := newHouse(t, mix{front: tls13, back: tls13})
 	back, backAddr := listener(t)
 	front, frontAddr := listener(t)
 	cfg := Config{Back: Leg{Addr: backAddr}, Front: Leg{Listener: front, Welcome: anybody}}

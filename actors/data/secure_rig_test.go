@@ -28,19 +28,31 @@ import (
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
 )
 
-// mix says what is spoken on the two sides: a TLS version, or 0 for plain.
-type mix struct{ front, back uint16 }
+// mix says what is spoken on the two sides: a TLS version, or 0 for plain; and
+// whether what passes is measured, which takes another path.
+type mix struct {
+	front, back uint16
+	measured    bool
+}
 
 const (
 	tls12 = tls.VersionTLS12
 	tls13 = tls.VersionTLS13
 )
 
-var mixes = []mix{{tls13, tls13}, {tls12, tls12}, {tls12, tls13}, {tls13, 0}, {tls12, 0}, {0, tls13}, {0, tls12}}
+var mixes = []mix{
+	{front: tls13, back: tls13}, {front: tls12, back: tls12}, {front: tls12, back: tls13},
+	{front: tls13}, {front: tls12}, {back: tls13}, {back: tls12},
+	{front: tls13, back: tls12, measured: true}, {front: tls13, measured: true}, {back: tls12, measured: true},
+}
 
 func (m mix) String() string {
 	names := map[uint16]string{0: "plain", tls12: "tls12", tls13: "tls13"}
-	return fmt.Sprintf("front_%s_back_%s", names[m.front], names[m.back])
+	name := fmt.Sprintf("front_%s_back_%s", names[m.front], names[m.back])
+	if m.measured {
+		name += "_measured"
+	}
+	return name
 }
 
 // on gives the version at a side.
@@ -170,6 +182,9 @@ func (h *house) secure(c *Config) {
 	}
 	if h.back != 0 {
 		c.Back.Secure = h.visit.Data
+	}
+	if h.measured {
+		c.MaxBytes = 1 << 40
 	}
 }
 

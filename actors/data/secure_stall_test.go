@@ -101,7 +101,8 @@ func TestTheOneWhoTakesNothingIsToBlame(t *testing.T) {
 }
 
 // Deadlines pass at every moment here, on both connections, as they do for a
-// peer that is just slower than them. crypto/tls may not hear of any.
+// peer that is just slower than them. crypto/tls may not hear of any. What is
+// measured sets none for writes in TLS.
 func TestSecureSlowIsNotStalled(t *testing.T) {
 	for _, m := range mixes {
 		t.Run(m.String(), func(t *testing.T) {
@@ -116,7 +117,9 @@ func TestSecureSlowIsNotStalled(t *testing.T) {
 			wg.Go(func() {
 				for !over.Load() {
 					expire(ch.back)
-					expire(ch.front)
+					if !m.measured || m.front == 0 {
+						expire(ch.front)
+					}
 					time.Sleep(50 * time.Microsecond) // the pace, no synchronisation
 				}
 			})

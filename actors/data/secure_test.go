@@ -207,8 +207,8 @@ func TestLaxClose(t *testing.T) {
 	for _, m := range mixes {
 		for _, w := range []way{download, upload} {
 			source, _ := w.sides()
-			if m.on(source) == 0 {
-				continue
+			if m.on(source) == 0 || m.measured {
+				continue // for what is measured see TestLaxCloseOfWhatIsMeasured
 			}
 			lax := func(c *Config) {
 				c.Front.LaxClose, c.Back.LaxClose = source == messages.FrontSide, source == messages.BackSide
@@ -282,7 +282,7 @@ func TestPartingFromTheClient(t *testing.T) {
 		}
 		return r
 	}
-	for _, m := range []mix{{tls13, tls13}, {tls12, 0}} {
+	for _, m := range []mix{{front: tls13, back: tls13}, {front: tls12}} {
 		t.Run(m.String()+"/its_end_is_awaited", func(t *testing.T) {
 			t.Parallel()
 			r := parting(t, m)
@@ -347,9 +347,9 @@ func TestProcessorsAreBorrowedForMuch(t *testing.T) {
 		size int
 		want int32
 	}{
-		{"large_tls", mix{tls13, tls13}, 3 << 20, 1},
-		{"large_tls_on_one_side", mix{0, tls13}, 3 << 20, 1},
-		{"small_tls", mix{tls13, tls13}, 100_000, 0},
+		{"large_tls", mix{front: tls13, back: tls13}, 3 << 20, 1},
+		{"large_tls_on_one_side", mix{back: tls13}, 3 << 20, 1},
+		{"small_tls", mix{front: tls13, back: tls13}, 100_000, 0},
 		{"large_plain", mix{}, 3 << 20, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -367,7 +367,7 @@ func TestProcessorsAreBorrowedForMuch(t *testing.T) {
 		})
 	}
 	t.Run("broken_off", func(t *testing.T) {
-		h := newHouse(t, mix{tls13, tls13})
+		h := newHouse(t, mix{front: tls13, back: tls13})
 		var l lender
 		r := startSecure(t, download, h, func(c *Config) { c.Pipes.Processors = &l })
 		arrived := make(chan struct{})

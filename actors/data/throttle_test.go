@@ -1,0 +1,115 @@
+package data
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/sourcegraph/conc"
+
+	"github.com/sluice-gateway/sluice/messages"
+)
+
+// The clock starts with the channel's first look at the gate, which is before the
+// test's, so no lower bound can be missed by the machine being slow.
+func TestThrottle(t *testing.T) {
+	const rate, length = 4 << 20, 3 * time.Second
+	size := int(rate * length.Seconds())
+	check := func(t *testing.T, began time.Time, free int) {
+		want := time.Duration(float64(size-free) / rate * float64(time.Second))
+		took := time.Since(began)
+		t.Logf("%d bytes, %d of them free, took %v, which is %+.1f %%", size, free, took, 100*(took.Seconds()/want.Seconds()-1))
+		if took < want*95/100 || took > want*120/100 { // the machine may be busy with other tests
+			t.Errorf("took %v, want %v", took, want)
+		}
+	}
+	eachPath(t, func(t *testing.T, path func(*Config)) {
+		for name, free := range map[string]int{"all": 0, "but_the_free_ones": size / 3} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				r := start(t, upload, path, func(c *Config) { c.Rate, c.Stalled = Rate{rate, int64(free)}, patience })
+				content := noise(10, size)
+				got := receive(r.dest)
+				began := time.Now()
+				var wg conc.WaitGroup
+				wg.Go(func() { send(t, r.source, content) })
+				hear[messages.DataEnded](t, r)
+				check(t, began, free)
+				r.ch.Settle(true)
+				got.wg.Wait()
+				r.dest.Close()
+				if done := hear[messages.TransferFinished](t, r); done.Err != nil || !bytes.Equal(got.Bytes(), content) {
+					t.Errorf("told %+v, or other bytes arrived", done)
+				}
+				wg.Wait()
+			})
+		}
+	})
+	t.Run("tls", func(t *testing.T) {
+		m := mix{front: tls13, back: tls13}
+		h := newHouse(t, m)
+		r := startSecure(t, download, h, func(c *Config) { c.Rate, c.Stalled = Rate{BytesPerSecond: rate}, patience })
+		began := time.Now()
+		whole(t, r, m, download, noise(10, size))
+		check(t, began, 0)
+	})
+}
+
+// Whoever waits for a throttle is not stalled, and blames nobody.
+func TestThrottledIsNotStalled(t *testing.T) {
+	eachPath(t, func(t *testing.T, path func(*Config)) {
+		t.Parallel()
+		r := start(t, download, path, func(c *Config) { c.Rate, c.Stalled = Rate{BytesPerSecond: 4}, 200*time.Millisecond })
+		var wg conc.WaitGroup
+		wg.Go(func() { send(t, r.source, []byte("four")) })
+		hear[messages.DataEnded](t, r)
+		wg.Wait()
+	})
+}
+
+// However long a throttle lasts, an abort ends it at once; and so does, with two
+// goroutines, a source that breaks off.
+func TestThrottleIsBrokenOffAtOnce(t *testing.T) {
+	slow := func(c *Config) { c.Rate, c.Stalled = Rate{BytesPerSecond: 1, Free: 4}, time.Hour }
+	soon := func(t *testing.T, began time.Time) {
+		if took := time.Since(began); took > patience/4 {
+			t.Errorf("it took %v", took)
+		}
+	}
+	eachPath(t, func(t *testing.T, path func(*Config)) {
+		t.Parallel()
+		r := begun(t, download, path, slow)
+		if _, err := r.source.Write(make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		r.abort()
+		if done := hear[messages.TransferFinished](t, r); !errors.Is(done.Err, ErrAborted) || done.Stage != messages.StageAbort {
+			t.Errorf("told %+v", done)
+		}
+		soon(t, began)
+	})
+	for _, act := range []string{"abort", "source_resets"} {
+		t.Run("tls/"+act, func(t *testing.T) {
+			h := newHouse(t, mix{front: tls13, back: tls13})
+			r := begunSecure(t, download, h, slow)
+			if _, err := r.source.Write(make([]byte, 1000)); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			if act == "abort" {
+				r.abort()
+				hear[messages.TransferFinished](t, r.rig)
+			} else {
+				hangUp(r.source.tcp)
+				r.broken(t, messages.BackSide, messages.StageCopy)
+			}
+			soon(t, began)
+			if _, err := io.Copy(io.Discard, r.dest); err == nil {
+				t.Error("the destination saw an end")
+			}
+		})
+	}
+}
