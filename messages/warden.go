@@ -117,8 +117,8 @@ type BanRules struct {
 	AnyServer bool   // bans of other servers count here, too (BanOptions MatchAnyServer)
 }
 
-// ConfigureBans replaces all rules. Counts begin anew, bans stay. Servers that
-// are not among them ban nobody and let everybody in.
+// ConfigureBans replaces all rules. Bans stay, and what was counted by rules that
+// stay. Servers that are not among them ban nobody and let everybody in.
 type ConfigureBans struct {
 	Servers []BanRules
 	Done    chan<- struct{} // capacity 1; told once they count, and earlier bans with them
