@@ -150,6 +150,9 @@ func (e *entry) settle(r ftp.Reply, restarted bool) {
 	if r.Negative() && (t.Status == logformat.Success || t.Status == logformat.NoTransfer || !e.began) {
 		t.Status, t.Failure = logformat.Failed, r.Text
 	}
+	if t.Status == logformat.Failed && t.Failure == "" {
+		t.Failure = r.Text
+	}
 	switch ftp.Canonical(e.cmd.Verb) {
 	case ftp.LIST, ftp.NLST, ftp.MLSD:
 		t.ASCII = true

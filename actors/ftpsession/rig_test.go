@@ -152,6 +152,8 @@ type rig struct {
 	in      *bufio.Reader
 	logs    *logs
 	records chan messages.RecordTransfer // the first few
+	entries chan messages.RecordCommand  // the first few dozen
+	deaf    bool                         // nobody reads what is sent to the journal
 
 	end  context.CancelFunc
 	wg   conc.WaitGroup
@@ -201,7 +203,7 @@ func picking(addrs ...netip.AddrPort) func(int, messages.PickBackend) (messages.
 // newRig makes a session that waits for start.
 func newRig(t testing.TB, answer func(int, messages.PickBackend) (messages.BackendPicked, bool)) *rig {
 	r := &rig{t: t, policy: newLedger(answer), logs: &logs{}, done: make(chan struct{}),
-		records: make(chan messages.RecordTransfer, 8)}
+		records: make(chan messages.RecordTransfer, 8), entries: make(chan messages.RecordCommand, 64)}
 	log := zerolog.New(r.logs).Level(zerolog.DebugLevel)
 	r.setup = &Setup{
 		Services: &Services{
@@ -220,7 +222,9 @@ func newRig(t testing.TB, answer func(int, messages.PickBackend) (messages.Backe
 // start opens the session; everything is over when the test is.
 func (r *rig) start() *rig {
 	r.t.Helper()
-	r.serveJournal()
+	if !r.deaf {
+		r.serveJournal()
+	}
 	client, server := pair(r.t)
 	r.client, r.out, r.in = client, client, bufio.NewReader(client)
 	r.session = New(7, server, addrPort(server.RemoteAddr()), addrPort(server.LocalAddr()), r.setup)
@@ -251,9 +255,15 @@ func (r *rig) serveJournal() {
 		for {
 			select {
 			case m := <-r.setup.Services.Journal.C():
-				if record, ok := m.(messages.RecordTransfer); ok {
+				switch m := m.(type) {
+				case messages.RecordTransfer:
 					select {
-					case r.records <- record:
+					case r.records <- m:
+					default:
+					}
+				case messages.RecordCommand:
+					select {
+					case r.entries <- m:
 					default:
 					}
 				}
