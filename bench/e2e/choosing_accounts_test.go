@@ -134,6 +134,7 @@ func TestUserAlias(t *testing.T) {
 
 // TestLimitLOGIN: who may not log in is told what everybody is told.
 func TestLimitLOGIN(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		rule string
 		in   map[string]bool
@@ -165,6 +166,7 @@ func TestLimitLOGIN(t *testing.T) {
 
 // TestUseReverseProxyAuth_before_real_servers: the gateway's accounts in front, the URL's account behind.
 func TestUseReverseProxyAuth_before_real_servers(t *testing.T) {
+	t.Parallel()
 	for _, kind := range peers.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -195,6 +197,7 @@ func TestUseReverseProxyAuth_before_real_servers(t *testing.T) {
 // TestClaim15_PerUser_unknown_name_and_wrong_password: USER and PASS of a name that has no backend are
 // answered as those of one that has, in the words that ProFTPD and vsftpd use, too.
 func TestClaim15_PerUser_unknown_name_and_wrong_password(t *testing.T) {
+	t.Parallel()
 	for _, kind := range peers.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()

@@ -39,7 +39,7 @@ func moved(t *testing.T, what string, l landing, addr string, width int, want fu
 	t.Helper()
 	from := time.Now()
 	var counts []int
-	eventually(t, callLimit, what, func() bool {
+	inTime(t, what, func() bool {
 		counts = shares(t, l, visitAll(t, l, 1, width, as(addr, "bob")))
 		return want(counts)
 	})
@@ -130,7 +130,7 @@ func TestStaticJSON_changed_at_run_time(t *testing.T) {
 	place(t, path, jsonList(urls[0], urls[1]), 0o644)
 	moved(t, "one more in the file", l, addr, 9, func(n []int) bool { return n[0] == 3 && n[1] == 3 && n[2] == 3 })
 	place(t, path, "[ half", 0o644)
-	eventually(t, callLimit, "a word about the bad list", func() bool { return len(noted(g, "cannot be used as it is now")) > 0 })
+	inTime(t, "a word about the bad list", func() bool { return len(noted(g, "cannot be used as it is now")) > 0 })
 	near(t, shares(t, l, visitAll(t, l, 1, 9, as(addr, "bob"))), []int{1, 1, 1}, 0)
 	place(t, path, jsonList(urls[1]), 0o644)
 	moved(t, "another list", l, addr, 10, func(n []int) bool { return n[1] == 5 && n[2] == 5 })

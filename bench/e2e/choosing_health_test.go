@@ -122,6 +122,7 @@ func changedSince(g *peers.Gateway, backend, to string, from time.Time) (first t
 
 // TestClaim24_a_real_backend_killed_under_64_clients: nobody who comes after its death sees an error.
 func TestClaim24_a_real_backend_killed_under_64_clients(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []string{"RoundRobin", "LeastConns", "PerUser"} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
@@ -139,7 +140,7 @@ func TestClaim24_a_real_backend_killed_under_64_clients(t *testing.T) {
 			await := func(n int) {
 				t.Helper()
 				from := time.Now()
-				eventually(t, callLimit, "more logins", func() bool { return len(since(crowdOf.soFar(), from, time.Time{})) >= n })
+				inTime(t, "more logins", func() bool { return len(since(crowdOf.soFar(), from, time.Time{})) >= n })
 			}
 			await(100)
 			died := time.Now()
@@ -179,6 +180,7 @@ func kill(t testing.TB, s *peers.Server) {
 // TestClaim24_PassiveChecks_try_a_dead_backend_twice_per_expiry counts the connections that come to a
 // backend after its death, while clients log in.
 func TestClaim24_PassiveChecks_try_a_dead_backend_twice_per_expiry(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		policy string
 		width  int
@@ -195,15 +197,15 @@ func TestClaim24_PassiveChecks_try_a_dead_backend_twice_per_expiry(t *testing.T)
 			urls[1] = gate.url()
 			g, addr := startGateway(t, urls, "ProxyReverseConnectPolicy "+tc.policy, "ProxyReverseHealthPolicy PassiveChecks failures 2 expires 2s")
 			flow := startStream(t, l, tc.width, as(addr, "bob"))
-			eventually(t, callLimit, "a good beginning", func() bool { return len(flow.soFar()) > 200 })
+			inTime(t, "a good beginning", func() bool { return len(flow.soFar()) > 200 })
 			gate.Shut()
 			died := time.Now()
-			eventually(t, callLimit, "three expiries", func() bool { return len(changes(g, urls[1], "down")) >= 4 })
+			inTime(t, "three expiries", func() bool { return len(changes(g, urls[1], "down")) >= 4 })
 			gone := time.Now()
 			gate.Open()
-			eventually(t, callLimit, "its return", func() bool { return !changedSince(g, urls[1], "up", gone).IsZero() })
+			inTime(t, "its return", func() bool { return !changedSince(g, urls[1], "up", gone).IsZero() })
 			back := time.Now()
-			eventually(t, callLimit, "logins after its return", func() bool { return len(since(flow.soFar(), back, time.Time{})) > 200 })
+			inTime(t, "logins after its return", func() bool { return len(since(flow.soFar(), back, time.Time{})) > 200 })
 			seen := flow.end()
 
 			underWay, perExpiry := inWindows(gate.Turned(), died, tc.width, 2*time.Second)

@@ -171,6 +171,7 @@ func (d database) do(t *testing.T, statements ...string) {
 
 // TestClaim20_PerUser_by_SQL: the real databases, the reference's table and query.
 func TestClaim20_PerUser_by_SQL(t *testing.T) {
+	t.Parallel()
 	for name, begin := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +195,7 @@ func TestClaim20_PerUser_by_SQL(t *testing.T) {
 				back := d.away(t)
 				mustStrand(t, list, addr, "alice", "carol")
 				back()
-				eventually(t, callLimit, "a login after the database is back", func() bool {
+				inTime(t, "a login after the database is back", func() bool {
 					at, err := lands(l, ask{addr: addr, user: "alice", password: "x"})
 					return at == 2 && err == nil
 				})

@@ -18,7 +18,7 @@ const (
 // said waits until a gateway has said something n times.
 func said(t *testing.T, g *peers.Gateway, words string, n int) {
 	t.Helper()
-	eventually(t, callLimit, words, func() bool { return lines(g, words) >= n })
+	inTime(t, words, func() bool { return lines(g, words) >= n })
 }
 
 // lines counts the lines of the system's log with words.
@@ -39,6 +39,7 @@ func slowest(seen []arrival) time.Duration {
 // TestFleet_Redis_restarted: no login fails while Redis is away, whether it comes back with its data,
 // without, or only after a long silence. Each gateway says it once, and what both know is one again.
 func TestFleet_Redis_restarted(t *testing.T) {
+	t.Parallel()
 	for name, outage := range map[string]func(*testing.T, *peers.Redis) (back func()){
 		"with_its_data": func(t *testing.T, r *peers.Redis) func() {
 			r.Kill()
@@ -66,14 +67,14 @@ func TestFleet_Redis_restarted(t *testing.T) {
 			_, urls, l := marked(t, 4, "outage")
 			f := startFleet(t, capped(urls, 40), "ProxyReverseConnectPolicy RoundRobin")
 			flow := startStream(t, l, 16, f.either(bob))
-			eventually(t, callLimit, "a good beginning", func() bool { return len(flow.soFar()) > 100 })
+			inTime(t, "a good beginning", func() bool { return len(flow.soFar()) > 100 })
 			began := time.Now()
 			back := outage(t, f.redis)
 			for _, g := range f.g {
 				said(t, g, storeAway, 1)
 			}
 			from := time.Now()
-			eventually(t, callLimit, "logins without Redis", func() bool { return len(since(flow.soFar(), from, time.Time{})) > 200 })
+			inTime(t, "logins without Redis", func() bool { return len(since(flow.soFar(), from, time.Time{})) > 200 })
 			back()
 			returned := time.Now()
 			for _, g := range f.g {
@@ -81,7 +82,7 @@ func TestFleet_Redis_restarted(t *testing.T) {
 			}
 			reconciled := time.Since(returned)
 			from = time.Now()
-			eventually(t, callLimit, "logins with Redis", func() bool { return len(since(flow.soFar(), from, time.Time{})) > 100 })
+			inTime(t, "logins with Redis", func() bool { return len(since(flow.soFar(), from, time.Time{})) > 100 })
 			seen := flow.end()
 			counts, failed := tally(since(seen, began, time.Time{}), 4)
 			t.Logf("%d logins from the outage on: %v, errors %d, the slowest took %v; said to be back %v after its return",
@@ -110,9 +111,9 @@ func revive(t *testing.T, r *peers.Redis) {
 func shareAgain(t *testing.T, f *fleet, l landing, places int) {
 	t.Helper()
 	in := full(t, f.addr[0], places)
-	eventually(t, callLimit, "the other gateway knows that all is full", func() bool { gone, _ := turnedAway(f.addr[1]); return gone })
+	inTime(t, "the other gateway knows that all is full", func() bool { gone, _ := turnedAway(f.addr[1]); return gone })
 	scatter(t, in)
-	eventually(t, callLimit, "the other gateway knows that there is room", func() bool { gone, _ := turnedAway(f.addr[1]); return !gone })
+	inTime(t, "the other gateway knows that there is room", func() bool { gone, _ := turnedAway(f.addr[1]); return !gone })
 }
 
 // TestFleet_sessions_through_an_outage: what was open when Redis lost everything is counted again.
@@ -131,9 +132,9 @@ func TestFleet_sessions_through_an_outage(t *testing.T) {
 	for _, g := range f.g {
 		said(t, g, storeBack, 1)
 	}
-	eventually(t, callLimit, "the other gateway knows that all is full", func() bool { gone, _ := turnedAway(f.addr[1]); return gone })
+	inTime(t, "the other gateway knows that all is full", func() bool { gone, _ := turnedAway(f.addr[1]); return gone })
 	scatter(t, in)
-	eventually(t, callLimit, "the other gateway knows that there is room", func() bool { gone, _ := turnedAway(f.addr[1]); return !gone })
+	inTime(t, "the other gateway knows that there is room", func() bool { gone, _ := turnedAway(f.addr[1]); return !gone })
 	near(t, held(t, l, full(t, f.addr[1], 16)), []int{1, 1}, 0)
 }
 

@@ -49,6 +49,7 @@ func near(t *testing.T, counts, weights []int, slack int) {
 // TestPolicies_1000_logins_of_64_clients_at_once: each policy spreads 1,000 logins over five backends,
 // two real servers among them, as its law says.
 func TestPolicies_1000_logins_of_64_clients_at_once(t *testing.T) {
+	t.Parallel()
 	peers.RequireGateway(t)
 	urls, l := five(t)
 	for name, law := range map[string]func(*testing.T, []string, landing){
@@ -113,7 +114,7 @@ func leastConnsLaw(t *testing.T, urls []string, l landing) {
 	leave := func(in []*caller) {
 		scatter(t, in)
 		closed += len(in)
-		eventually(t, callLimit, "the end of the sessions", func() bool {
+		inTime(t, "the end of the sessions", func() bool {
 			return strings.Count(g.File("system.log"), "FTP session closed") == closed
 		})
 	}

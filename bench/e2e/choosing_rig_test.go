@@ -289,3 +289,15 @@ func folder(t testing.TB, path string) {
 		t.Fatal(err)
 	}
 }
+
+// inTime is eventually at the pace of who reads whole logs, or logs in to find out.
+func inTime(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	eventually(t, callLimit, what, func() bool {
+		if condition() {
+			return true
+		}
+		time.Sleep(40 * time.Millisecond)
+		return false
+	})
+}

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -117,22 +118,30 @@ func listening(addr string) (bound, known bool) {
 	if four := at.IP.To4(); four != nil {
 		table, ip = "/proc/net/tcp", four
 	}
-	body, err := os.ReadFile(table)
+	file, err := os.Open(table)
 	if err != nil {
 		return false, false
 	}
+	defer func() { _ = file.Close() }() // it was only read
 	// Addresses are hexadecimal 32-bit words in the machine's own byte order; 0A is LISTEN.
 	var want strings.Builder
 	for word := 0; word < len(ip); word += 4 {
 		fmt.Fprintf(&want, "%08X", binary.NativeEndian.Uint32(ip[word:]))
 	}
 	fmt.Fprintf(&want, ":%04X", at.Port)
-	for line := range strings.Lines(string(body)) {
-		if f := strings.Fields(line); len(f) > 3 && f[1] == want.String() && f[3] == "0A" {
+	// They come first, before what may be tens of thousands of connections that are over.
+	lines := bufio.NewScanner(file)
+	for head := true; lines.Scan(); head = false {
+		f := strings.Fields(lines.Text())
+		switch {
+		case head:
+		case len(f) < 4 || f[3] != "0A":
+			return false, true
+		case f[1] == want.String():
 			return true, true
 		}
 	}
-	return false, true
+	return false, lines.Err() == nil
 }
 
 func probe(addr string, banner bool, limit time.Duration) error {
