@@ -33,7 +33,7 @@ func announced(t *testing.T, g *peers.Gateway, directive string) bool {
 // served with less.
 func TestPromisesThatCannotBeKept_are_refused(t *testing.T) {
 	for _, line := range []string{
-		"ProxyOptions UseDirectDataTransfers", "ProxyRole forward",
+		"ProxyOptions UseDirectDataTransfers",
 	} {
 		t.Run(line, func(t *testing.T) {
 			t.Parallel()
