@@ -6,7 +6,7 @@
 // the gateway). Cases about the gateway's own doings run through it alone. While the module has
 // no gateway to build, those skip; where the variable CI is set they fail instead.
 //
-// The files named tls_… are about FTPS, those named forward_… about forward proxying. Names that begin with TestClaimNN attack the promise of that
-// number; TestSecureMatrix crosses every way of TLS in with every way out, and says which crossings it
-// leaves out and why (leftOut).
+// The files named tls_… are about FTPS, those named forward_… about forward proxying. Names that begin
+// with TestClaimNN attack the promise of that number; TestSecureMatrix crosses every way of TLS in with
+// every way out, and says which crossings it leaves out and why (leftOut).
 package e2e
