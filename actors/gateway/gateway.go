@@ -5,6 +5,7 @@
 //	log queue                          first up, last down: everybody logs
 //	vault, journal                     services of the sessions
 //	policy, health, discovery, porter  those that find each client its backend
+//	warden                             knows who is kept out
 //	reception                          supervises the sessions, drains them
 //	doors                              the listeners: last up, first down
 package gateway
@@ -27,6 +28,7 @@ import (
 	"github.com/sluice-gateway/sluice/actors/journal"
 	"github.com/sluice-gateway/sluice/actors/reception"
 	"github.com/sluice-gateway/sluice/actors/vault"
+	"github.com/sluice-gateway/sluice/actors/warden"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/config"
 	"github.com/sluice-gateway/sluice/runtime/logfile"
@@ -71,6 +73,7 @@ type Gateway struct {
 	choice    *choice
 	rewriting *rewriting
 	vault     *vault.Vault
+	warden    *warden.Actor
 	journal   *journal.Journal
 	reception *reception.Reception
 	doors     *doors
@@ -130,6 +133,7 @@ func (g *Gateway) openHouse(ctx context.Context) error {
 	g.vault = vault.New(vault.Config{Store: func() stores.Store { return g.store }, Log: g.log})
 	g.rewriting = newRewriting(g.opts.LookupEnv, g.log)
 	g.choice = newChoice(g.cfg.Process, g.opts.Processors, g.log)
+	g.warden = g.newWarden()
 	if g.layout, err = g.lay(ctx, g.cfg); err != nil {
 		return err
 	}
@@ -172,7 +176,8 @@ func (g *Gateway) staff() {
 	g.services.Discovery = g.choice.discovery.Mailbox()
 	g.services.Porter = g.choice.porter.Mailbox()
 	g.services.Journal = g.journal.Mailbox()
-	g.reception = reception.New(reception.Config{Log: g.log, Drain: g.opts.Drain}, g.layout.plan)
+	g.services.Misdeed = g.warden.Happened
+	g.reception = reception.New(reception.Config{Log: g.log, Drain: g.opts.Drain, Bans: g.warden}, g.layout.plan)
 	g.services.Reception = g.reception.Mailbox()
 	g.doors = newDoors(g.log, g.reception.Mailbox())
 }
@@ -184,6 +189,7 @@ func (g *Gateway) Run(ctx context.Context, reload <-chan os.Signal) error {
 	tree.Add(supervise.Child{Actor: g.logs.queue})
 	tree.Add(supervise.Child{Actor: g.vault, Retire: g.vault.Mailbox().Retire})
 	g.choice.plant(tree)
+	tree.Add(supervise.Child{Actor: g.warden, Retire: g.warden.Mailbox().Retire})
 	tree.Add(supervise.Child{Actor: g.journal, Retire: g.journal.Mailbox().Retire})
 	tree.Add(supervise.Child{Actor: g.reception, Retire: g.reception.Mailbox().Retire, Grace: g.drainTime() + 10*time.Second})
 	tree.Add(supervise.Child{Actor: g.doors})

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/sluice-gateway/sluice/actors/reception"
+	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/config"
 )
 
@@ -19,6 +20,7 @@ type layout struct {
 	addresses []address
 	offers    []offer
 	plan      reception.Plan
+	bans      []messages.BanRules
 	// masquerades are the addresses that clients are shown instead of ours.
 	masquerades []netip.Addr
 }
@@ -42,6 +44,7 @@ func (g *Gateway) lay(ctx context.Context, cfg *config.Config) (*layout, error) 
 			return nil, errors.Join(err, l.close())
 		}
 		l.offers = append(l.offers, s.offers...)
+		l.bans = append(l.bans, bansOf(cfg, server)...)
 		sites = append(sites, s)
 	}
 	if len(sites) == 0 {

@@ -131,6 +131,9 @@ func (g *Gateway) install(ctx context.Context, l *layout, fresh []messages.OpenS
 	if err := g.choice.install(l); err != nil {
 		return err
 	}
+	if err := g.ban(ctx, l); err != nil {
+		return err
+	}
 	own := l.ownListeners()
 	g.own.Store(&own)
 	g.reception.Adopt(l.plan)

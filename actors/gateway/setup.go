@@ -53,7 +53,7 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 			TLS:               frontDialogue(set.TLS),
 			BackendTLS:        engines[set.BackendTLS.Engine],
 			Protection:        protections[set.BackendTLS.Protection],
-			LimitLogins:       set.Limits.MaxClients.Max > 0,
+			LimitLogins:       limitsLogins(set),
 			AsciiDefault:      set.Data.DefaultTransferType == 'A',
 		},
 		PassivePorts:   data.Ports{Low: set.Data.PassivePorts.Low, High: set.Data.PassivePorts.High},

@@ -78,6 +78,7 @@ func (g *Gateway) site(ctx context.Context, cfg *config.Config, server *config.S
 		Conns:     capOf(limits.MaxConnectionsPerHost),
 		Mute:      tls.Engine && tls.Options.UseImplicitSSL,
 	}
+	limitLogins(s.door, cfg, limits)
 	return s, nil
 }
 

@@ -19,6 +19,9 @@ var active = []string{
 	"RedisEngine", "RedisServer", "SQLAuthTypes", "SQLAuthenticate", "SQLBackend", "SQLConnectInfo", "SQLEngine",
 	"SQLGroupInfo", "SQLMinID", "SQLNamedConnectInfo", "SQLNamedQuery", "SQLUserInfo",
 
+	"BanEngine", "BanLog", "BanMessage", "BanOnEvent", "BanOptions", "BanTable", "MaxClientsPerClass",
+	"MaxClientsPerUser", "MaxHostsPerUser",
+
 	"RewriteCondition", "RewriteEngine", "RewriteLog", "RewriteMap", "RewriteMaxReplace", "RewriteRule",
 
 	"ProxyDNSServer", "ProxyDataTransferPolicy", "ProxyDatastore", "ProxyEngine",

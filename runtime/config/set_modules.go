@@ -26,6 +26,10 @@ func parseBanOnEvent(c *call) effect {
 		c.errorf(c.at(0), "unknown event '%s'%s", c.arg(0), nearestOf(c.arg(0), banEvents))
 		return effect{}
 	}
+	switch banEvents[i] {
+	case "AnonRejectPasswords", "MaxCommandRate":
+		c.warnf(c.at(0), "%s never happens at this gateway, which has no directive of that name", banEvents[i])
+	}
 	count, window, ok := strings.Cut(c.arg(1), "/")
 	n, err := strconv.Atoi(count)
 	within, ok2 := parseDuration(window)

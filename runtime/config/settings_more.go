@@ -144,7 +144,8 @@ type Ban struct {
 	Log     LogTarget
 	Message string
 	Events  []BanEvent
-	Options []string
+	// MatchAnyServer has bans of other servers count (BanOptions).
+	MatchAnyServer bool
 }
 
 // BanEvent bans whoever causes Count events within Window.
