@@ -76,6 +76,7 @@ func (g *Gateway) site(ctx context.Context, cfg *config.Config, server *config.S
 		MaxLogins: capOf(limits.MaxClients),
 		PerHost:   capOf(limits.MaxClientsPerHost),
 		Conns:     capOf(limits.MaxConnectionsPerHost),
+		Balancers: server.Settings("").Proxy.ProtocolFrom,
 		Mute:      tls.Engine && tls.Options.UseImplicitSSL,
 	}
 	limitLogins(s.door, cfg, limits)

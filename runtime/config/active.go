@@ -27,7 +27,7 @@ var active = []string{
 	"ProxyDNSServer", "ProxyDataTransferPolicy", "ProxyDatastore", "ProxyEngine",
 	"ProxyForwardEnabled", "ProxyForwardMethod", "ProxyForwardTo", "ProxyLog", "ProxyOptions", "ProxyRetryCount",
 	"ProxyReverseConnectPolicy", "ProxyReverseHealthPolicy", "ProxyReverseServers", "ProxyRole", "ProxySourceAddress", "ProxyTables",
-	"ProxyTimeoutConnect", "ProxyTimeoutLinger",
+	"ProxyProtocolDataFrom", "ProxyProtocolFrom", "ProxyTimeoutConnect", "ProxyTimeoutLinger",
 
 	"TLSCACertificateFile", "TLSCACertificatePath", "TLSCARevocationFile", "TLSCARevocationPath",
 	"TLSCertificateChainFile", "TLSCipherSuite", "TLSECCertificateFile", "TLSECCertificateKeyFile", "TLSECDHCurve",
