@@ -14,8 +14,11 @@ const (
 	// segment.
 	rateTick = 50 * time.Millisecond
 	// rateBurst bounds what a transfer that had to wait for its peers may catch up
-	// on. What a late timer costs must lie within it.
-	rateBurst = 250 * time.Millisecond
+	// on: a twentieth of three seconds.
+	rateBurst = 150 * time.Millisecond
+	// rateLate is the same for one that had to wait for us, and then for the
+	// processor.
+	rateLate = 2 * time.Second
 )
 
 // bucket says when how much may pass. It has no clock: the moments are told to
@@ -27,6 +30,7 @@ type bucket struct {
 	free int64
 	keep time.Duration // how far the payment may lag behind
 	paid time.Time     // zero: nothing was throttled yet
+	told bool          // to wait, and not caught up with that yet
 }
 
 func newBucket(r Rate) *bucket {
@@ -43,7 +47,12 @@ func (b *bucket) grant(now time.Time, want int) (n int, wait time.Duration) {
 	if b.free > 0 {
 		return int(min(int64(want), b.free)), 0
 	}
-	switch oldest := now.Add(-b.keep); {
+	keep := b.keep
+	if b.told {
+		keep = max(keep, rateLate)
+	}
+	b.told = b.told && now.Sub(b.paid) > b.keep
+	switch oldest := now.Add(-keep); {
 	case b.paid.IsZero():
 		b.paid = now
 	case b.paid.Before(oldest):
@@ -54,6 +63,7 @@ func (b *bucket) grant(now time.Time, want int) (n int, wait time.Duration) {
 	if saved >= min(goal, float64(want)) && saved >= 1 {
 		return int(min(saved, float64(want))), 0
 	}
+	b.told = true
 	return 0, b.timeFor(goal-saved) + 1 // not a nanosecond early, or it would be asked twice
 }
 

@@ -12,8 +12,9 @@ import (
 	"github.com/sluice-gateway/sluice/messages"
 )
 
-// The clock starts with the channel's first look at the gate, which is before the
-// test's, so no lower bound can be missed by the machine being slow.
+// The channel may look at its gate some time before the source has its first byte
+// sent, and catch up on that, but not on more than a burst. That it is not slower than
+// asked for is TestBucket's to show: here the machine may be.
 func TestThrottle(t *testing.T) {
 	const rate, length = 4 << 20, 3 * time.Second
 	size := int(rate * length.Seconds())
@@ -21,7 +22,7 @@ func TestThrottle(t *testing.T) {
 		want := time.Duration(float64(size-free) / rate * float64(time.Second))
 		took := time.Since(began)
 		t.Logf("%d bytes, %d of them free, took %v, which is %+.1f %%", size, free, took, 100*(took.Seconds()/want.Seconds()-1))
-		if took < want*95/100 || took > want*120/100 { // the machine may be busy with other tests
+		if took < want-rateBurst-10*time.Millisecond || took > 2*want {
 			t.Errorf("took %v, want %v", took, want)
 		}
 	}
