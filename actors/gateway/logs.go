@@ -23,6 +23,8 @@ type logbook struct {
 	host   string
 	files  map[string]*logfile.File // by path
 	system zerolog.Logger
+
+	systemSink zerolog.LevelWriter // where system writes; nil: SystemLog none
 }
 
 func openLogs(opts Options, cfg *config.Config, account service.Account) (*logbook, error) {
@@ -37,26 +39,44 @@ func openLogs(opts Options, cfg *config.Config, account service.Account) (*logbo
 		host:  host,
 		files: map[string]*logfile.File{},
 	}
-	if b.system, err = b.logger(cfg.Process.SystemLog, logfile.SystemFormat{Host: host, PID: os.Getpid()}, b.console()); err != nil {
+	b.systemSink, err = b.sink(cfg.Process.SystemLog, logfile.SystemFormat{Host: host, PID: os.Getpid()}, b.console())
+	if err != nil {
 		return nil, fmt.Errorf("opening SystemLog: %w", err)
+	}
+	b.system = zerolog.Nop()
+	if b.systemSink != nil {
+		b.system = zerolog.New(b.systemSink).Level(opts.Level)
 	}
 	return b, nil
 }
 
 // console logs to standard error: for people, or as JSON for collectors.
-func (b *logbook) console() zerolog.Logger {
+func (b *logbook) console() zerolog.LevelWriter {
 	var format logfile.Format = logfile.ConsoleFormat{Color: b.opts.Color}
 	if b.opts.JSON {
 		format = logfile.JSONFormat{}
 	}
-	return zerolog.New(b.queue.Sink(b.opts.Stderr, format)).Level(b.opts.Level)
+	return b.queue.Sink(b.opts.Stderr, format)
 }
 
 // logger opens the log that a directive names; absent means otherwise.
 func (b *logbook) logger(target config.LogTarget, format logfile.Format, otherwise zerolog.Logger) (zerolog.Logger, error) {
+	sink, err := b.sink(target, format, nil)
 	switch {
 	case target.Off:
 		return zerolog.Nop(), nil
+	case sink == nil:
+		return otherwise, err
+	}
+	return zerolog.New(sink).Level(b.opts.Level), nil
+}
+
+// sink is where the lines go that a directive has a log for: nil if that is off,
+// otherwise if there is none, or none that can be opened.
+func (b *logbook) sink(target config.LogTarget, format logfile.Format, otherwise zerolog.LevelWriter) (zerolog.LevelWriter, error) {
+	switch {
+	case target.Off:
+		return nil, nil
 	case target.Path == "":
 		return otherwise, nil
 	}
@@ -67,7 +87,7 @@ func (b *logbook) logger(target config.LogTarget, format logfile.Format, otherwi
 	if b.opts.JSON {
 		format = logfile.JSONFormat{}
 	}
-	return zerolog.New(b.queue.Sink(f, format)).Level(b.opts.Level), nil
+	return b.queue.Sink(f, format), nil
 }
 
 // open opens a log once.
@@ -129,15 +149,15 @@ func (b *logbook) openTransferLog(path string) (*logfile.File, error) {
 // server returns the two logs of a server. A ProxyLog that cannot be opened
 // keeps nobody out; its lines go to the system log.
 func (b *logbook) server(set *config.Settings) (system, proxy zerolog.Logger) {
-	system, err := b.logger(set.Logs.Server, logfile.SystemFormat{Host: b.host, PID: os.Getpid()}, b.system)
+	own, err := b.sink(set.Logs.Server, logfile.SystemFormat{Host: b.host, PID: os.Getpid()}, b.systemSink)
 	if err != nil {
 		b.system.Error().Err(err).Msg("opening ServerLog, logging here instead")
 	}
-	proxy, err = b.logger(set.Proxy.Log, logfile.ProxyFormat{Version: b.opts.Version, PID: os.Getpid()}, system)
+	about, err := b.sink(set.Proxy.Log, logfile.ProxyFormat{Version: b.opts.Version, PID: os.Getpid()}, own)
 	if err != nil {
 		b.system.Error().Err(err).Msg("opening ProxyLog, logging here instead")
 	}
-	return system, proxy
+	return b.traced(set, "session", own), b.traced(set, logfile.ProxyChannel, about)
 }
 
 // transferLogs opens the logs of transfers and of commands while there still is

@@ -10,7 +10,7 @@ var active = []string{
 	"ExtendedLog", "From", "Group", "LogFormat", "MasqueradeAddress", "MaxClients", "MaxClientsPerHost", "MaxConnectionRate",
 	"MaxConnectionsPerHost", "MaxInstances", "PassivePorts", "PidFile", "Port", "Satisfy", "ServerAlias",
 	"ServerLog", "ServerName", "ServerType", "SocketBindTight", "SystemLog", "TCPNoDelay", "TimeoutIdle",
-	"TimeoutLogin", "TimeoutNoTransfer", "TimeoutSession", "TimeoutStalled", "TransferLog", "UseIPv6", "User",
+	"TimeoutLogin", "TimeoutNoTransfer", "TimeoutSession", "TimeoutStalled", "Trace", "TraceLog", "TransferLog", "UseIPv6", "User",
 
 	"AccessDenyMsg", "AllowEmptyPasswords", "AuthAliasOnly", "AuthFileOptions", "AuthGroupFile", "AuthOrder",
 	"AuthUserFile", "DeferWelcome", "DisplayConnect", "MaxLoginAttempts", "MaxPasswordSize", "RequireValidShell",
