@@ -169,6 +169,7 @@ func (s *Session) write(e entry, r ftp.Reply) {
 	}
 	m.Record.Millis = m.At.Sub(e.at).Milliseconds()
 	s.describe(&m.Record)
+	m.Record.Reply = ftp.Discreet(m.Record.Reply, s.back.url.Password)
 	hide(&m.Record)
 	wait := s.setup.Services.waits().tell
 	if b.curt {
@@ -176,7 +177,7 @@ func (s *Session) write(e entry, r ftp.Reply) {
 	}
 	err := s.setup.Services.Journal.Tell(m, wait)
 	if b.curt = err != nil; b.curt {
-		s.proxyLog(zerolog.ErrorLevel).Err(err).Stringer("command", m.Record.Command).Stringer("reply", r).
+		s.proxyLog(zerolog.ErrorLevel).Err(err).Stringer("command", m.Record.Command).Stringer("reply", m.Record.Reply).
 			Msg("line of an ExtendedLog lost, as the journal does not take it")
 	}
 }
@@ -222,12 +223,8 @@ func (s *Session) describe(r *logformat.Record) {
 
 // hide takes a password out before the record leaves the session. The formats would not show it either.
 func hide(r *logformat.Record) {
-	const hidden, shortest = "(hidden)", 4
-	if !r.Command.Secret() || r.Command.Arg == "" {
-		return
+	if r.Command.Secret() && r.Command.Arg != "" {
+		r.Reply = ftp.Discreet(r.Reply, r.Command.Arg)
+		r.Command.Arg = "(hidden)"
 	}
-	if len(r.Command.Arg) >= shortest {
-		r.Reply.Text = strings.ReplaceAll(r.Reply.Text, r.Command.Arg, hidden)
-	}
-	r.Command.Arg = hidden
 }

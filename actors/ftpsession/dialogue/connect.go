@@ -254,7 +254,7 @@ func (m *Machine) replyReceived(r ftp.Reply) {
 	case m.xfer != nil:
 		m.transferReply(r)
 	case r.Code == 421 && m.back.bound: // answers anything, and is the last word
-		m.do(Note{Level: Warn, Text: "backend closes the session", Reply: r})
+		m.do(Note{Level: Warn, Text: "backend closes the session", Reply: m.discreet(r)})
 		m.farewell(r, "backend closed the session")
 	case m.await == nil:
 		m.unsolicited(r)

@@ -63,9 +63,10 @@ func (m *Machine) withUser(c ftp.Command) ftp.Command {
 }
 
 // withoutURLName gives the client its own name back in the answers to its
-// login, as the name in the URL is none of its business.
+// login, as the name in the URL, and its password, are none of its business.
 func (m *Machine) withoutURLName(r ftp.Reply) ftp.Reply {
 	if u := m.back.backend.URL; u.HasUser {
+		r = ftp.Discreet(r, u.Password)
 		r.Text = strings.ReplaceAll(r.Text, u.User, m.login.user)
 	}
 	return r
@@ -102,7 +103,7 @@ func (m *Machine) loginReply(r ftp.Reply) {
 	shown := m.withoutURLName(r)
 	switch {
 	case refusesLogin(r):
-		m.do(Note{Level: Info, Text: "backend refused the login", Reply: r})
+		m.do(Note{Level: Info, Text: "backend refused the login", Reply: m.discreet(r)})
 		m.deny(shown)
 	case r.Negative() && m.cfg.Selection == AtPass: // it takes no USER and PASS of ours
 		m.turnAway(shown)
