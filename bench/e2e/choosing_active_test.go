@@ -14,8 +14,8 @@ import (
 func TestClaim24_ActiveChecks_take_out_and_give_back(t *testing.T) {
 	t.Parallel()
 	const interval, rise, fall = time.Second, 2, 3
-	// A check's answer takes its time on a busy machine, too.
-	const slack = 500 * time.Millisecond
+	// A check and its answer take their time on a machine that other tests share, under the race detector even more.
+	const slack = time.Second
 	for _, check := range []string{"connect", "banner", "login"} {
 		t.Run(check, func(t *testing.T) {
 			t.Parallel()
