@@ -3,6 +3,7 @@ package warden
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -71,13 +72,25 @@ func (a *Actor) without(i id) (others []messages.Ban) {
 	return others
 }
 
-// set publishes the bans of one subject.
+// set replaces the bans of one subject, and publishes that unless much is under way.
 func (a *Actor) set(s subject, bans []messages.Ban) {
 	a.total += len(bans) - len(a.bans[s])
 	if a.bans[s] = bans; len(bans) == 0 {
 		delete(a.bans, s)
 	}
-	a.view.Store(a.view.Load().with(s, a.bans))
+	if !a.busy {
+		a.view.Store(a.view.Load().with(s, a.bans))
+	}
+}
+
+// atOnce publishes many changes as one.
+func (a *Actor) atOnce(change func()) {
+	was := a.busy
+	a.busy = true
+	change()
+	if a.busy = was; !was {
+		a.view.Store(&view{rules: a.view.Load().rules, old: maps.Clone(a.bans)})
+	}
 }
 
 // makeRoom gives up the bans that end soonest when there are too many. Those without
@@ -89,10 +102,12 @@ func (a *Actor) makeRoom() bool {
 	ending := a.all(func(b messages.Ban) bool { return !b.Until.IsZero() })
 	slices.SortFunc(ending, func(x, y messages.Ban) int { return x.Until.Compare(y.Until) })
 	ending = ending[:min(len(ending), a.cfg.Most/16+1)]
-	for _, b := range ending {
-		a.drop(idOf(b))
-		a.out.change(idOf(b).key(), nil)
-	}
+	a.atOnce(func() {
+		for _, b := range ending {
+			a.drop(idOf(b))
+			a.out.change(idOf(b).key(), nil)
+		}
+	})
 	a.log.Warn().Int("most", a.cfg.Most).Int("given_up", len(ending)).Msg("there are too many bans; those that end soonest are given up")
 	return len(ending) > 0
 }
@@ -144,10 +159,14 @@ const keepFaded = time.Minute
 
 // expire ends what is over, and forgets what nobody needs any more.
 func (a *Actor) expire(now time.Time) {
-	for _, b := range a.all(func(b messages.Ban) bool { return !inForce(b, now) }) {
-		a.drop(idOf(b))
-		a.faded[idOf(b)] = b.Until.Add(keepFaded)
-		a.ended(idOf(b), "its time is over")
+	if over := a.all(func(b messages.Ban) bool { return !inForce(b, now) }); len(over) > 0 {
+		a.atOnce(func() {
+			for _, b := range over {
+				a.drop(idOf(b))
+				a.faded[idOf(b)] = b.Until.Add(keepFaded)
+				a.ended(idOf(b), "its time is over")
+			}
+		})
 	}
 	for i, at := range a.faded {
 		if !now.Before(at) {

@@ -10,11 +10,13 @@ func (a *Actor) recall(f found) {
 		a.loaded = true
 	}
 	now := a.cfg.Now()
-	for _, r := range f.records {
-		if _, newer := a.out.waiting[r.Key]; !newer {
-			a.learn(r.Key, r.Value, now)
+	a.atOnce(func() {
+		for _, r := range f.records {
+			if _, newer := a.out.waiting[r.Key]; !newer {
+				a.learn(r.Key, r.Value, now)
+			}
 		}
-	}
+	})
 	a.wake()
 }
 

@@ -90,6 +90,7 @@ type Actor struct {
 	// owned by the loop, kept over a crash
 	bans    map[subject][]messages.Ban // one for each server; the slices never change
 	total   int                        // of bans
+	busy    bool                       // changes are being made that will be published as one
 	faded   map[id]time.Time           // bans that are over: when their records go
 	tallies *tallies
 	names   map[string]string // of servers, for the log
@@ -195,6 +196,8 @@ func (a *Actor) begin(storeCtx context.Context) {
 		a.out = newOutbox(a.cfg, a.log)
 	}
 	a.out.open(storeCtx, !a.loaded)
+	a.busy = false
+	a.atOnce(func() {}) // a crash may have come between a change and its publication
 	a.sweep, a.armed = time.NewTimer(time.Hour), false
 	a.sweep.Stop()
 	a.wake()

@@ -49,8 +49,11 @@ var banRows = []Directive{
 			{"MatchAnyServer", func(s *Settings) *bool { return &s.Ban.MatchAnyServer }},
 		})},
 	{Name: "BanOnEvent", Contexts: anyServer, Syntax: `event count/hh:mm:ss hh:mm:ss ["message"]`, many: true,
-		Text: `Bans a host, user or class that causes an event count times within the first span, for the second span. Events are named after
-what was exceeded: MaxLoginAttempts, ClientConnectRate, TimeoutIdle, TLSHandshake and others.`,
+		Text: `Bans a host, user or class that causes an event count times within the first span, for the second span; 00:00:00 is for ever. Banned
+is the host, by AnonRejectPasswords, BadProtocol, ClientConnectRate, EmptyPassword, MaxClientsPerHost, MaxCommandRate,
+MaxConnectionsPerHost, MaxLoginAttempts, RootLogin, TimeoutIdle, TimeoutLogin, TimeoutNoTransfer, TLSHandshake, UnhandledCommand;
+the user, by MaxClientsPerUser, MaxHostsPerUser; the user from that host, by MaxLoginAttemptsFromUser; the class, by
+MaxClientsPerClass.`,
 		parse: parseBanOnEvent},
 }
 
