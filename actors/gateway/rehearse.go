@@ -6,7 +6,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
 	"github.com/sluice-gateway/sluice/protocols/conf"
 	"github.com/sluice-gateway/sluice/runtime/config"
 	"github.com/sluice-gateway/sluice/stores/accounts"
@@ -53,7 +52,7 @@ func (g *Gateway) rehearse(server *config.Server, set *config.Settings, say func
 	if _, err := g.plan("rehearsal", set.Proxy, db); errors.As(err, &source) {
 		say(source.pos, "ProxyReverseServers", source.err)
 	}
-	if selection(set.Proxy) != dialogue.AtPass {
+	if !authenticates(set.Proxy) {
 		return
 	}
 	if _, err := g.book(server, set, db); err != nil {
