@@ -168,3 +168,11 @@ func TestBooks_a_journal_that_hangs(t *testing.T) {
 	}
 	r.logs.await(t, "line of an ExtendedLog lost")
 }
+
+// BenchmarkCommand_logged is BenchmarkCommand with a log of every command, but for the writing of its lines.
+func BenchmarkCommand_logged(b *testing.B) {
+	s := serve(b, map[string]func(*visit, string){"PWD": func(v *visit, _ string) { _, _ = v.conn.Write(reply) }})
+	r := keepBooks(newRig(b, picking(s.addr()))).start()
+	login(r)
+	roundTrips(b, r.client, r.in)
+}
