@@ -65,11 +65,15 @@ func TestLimit(t *testing.T) {
 					content := noise(8, size)
 					var wg conc.WaitGroup
 					defer wg.Wait()
-					wg.Go(func() { _, _ = r.source.Write(content); _ = r.source.CloseWrite() })
+					var sent error
+					wg.Go(func() { _, sent = r.source.Write(content); _ = r.source.CloseWrite() })
 					got := receive(r.dest)
 					if size > limit {
 						r.wantTooLarge(t, w, limit)
-						wantReset(t, r.source)
+						wg.Wait()
+						if sent == nil { // else it was told of the reset there
+							wantReset(t, r.source)
+						}
 					} else {
 						hear[messages.DataEnded](t, r)
 						r.ch.Settle(true)
