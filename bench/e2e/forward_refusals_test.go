@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -147,18 +148,9 @@ func rude(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() { _ = l.Close(); <-done })
+	var work sync.WaitGroup
+	work.Go(func() { accepting(l, func(c net.Conn) { _ = c.Close() }) })
+	t.Cleanup(func() { _ = l.Close(); work.Wait() })
 	return l.Addr().String()
 }
 
