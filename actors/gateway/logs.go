@@ -39,7 +39,7 @@ func openLogs(opts Options, cfg *config.Config, account service.Account) (*logbo
 		host:  host,
 		files: map[string]*logfile.File{},
 	}
-	b.systemSink, err = b.sink(cfg.Process.SystemLog, logfile.SystemFormat{Host: host, PID: os.Getpid()}, b.console())
+	b.systemSink, err = b.sink(cfg.Process.SystemLog, b.systemFormat(cfg.Servers[0].Settings("").Logs.Options), b.console())
 	if err != nil {
 		return nil, fmt.Errorf("opening SystemLog: %w", err)
 	}
@@ -48,6 +48,15 @@ func openLogs(opts Options, cfg *config.Config, account service.Account) (*logbo
 		b.system = zerolog.New(b.systemSink).Level(opts.Level)
 	}
 	return b, nil
+}
+
+// systemFormat is the format of SystemLog and ServerLog, with the parts that LogOptions leaves.
+func (b *logbook) systemFormat(o config.LogOptions) logfile.SystemFormat {
+	f := logfile.SystemFormat{PID: os.Getpid(), NoTime: !o.Timestamp, NoServer: !o.VirtualHost}
+	if o.Hostname {
+		f.Host = b.host
+	}
+	return f
 }
 
 // console logs to standard error: for people, or as JSON for collectors.
@@ -149,7 +158,7 @@ func (b *logbook) openTransferLog(path string) (*logfile.File, error) {
 // server returns the two logs of a server. A ProxyLog that cannot be opened
 // keeps nobody out; its lines go to the system log.
 func (b *logbook) server(set *config.Settings) (system, proxy zerolog.Logger) {
-	own, err := b.sink(set.Logs.Server, logfile.SystemFormat{Host: b.host, PID: os.Getpid()}, b.systemSink)
+	own, err := b.sink(set.Logs.Server, b.systemFormat(set.Logs.Options), b.systemSink)
 	if err != nil {
 		b.system.Error().Err(err).Msg("opening ServerLog, logging here instead")
 	}

@@ -7,7 +7,7 @@ var active = []string{
 	"Define", "Include", "IncludeOptions", "LoadModule", "ModulePath", // done by loading
 
 	"AllowForeignAddress", "AllowLogSymlinks", "DefaultAddress", "DefaultServer", "DefaultTransferMode",
-	"ExtendedLog", "From", "Group", "LogFormat", "MasqueradeAddress", "MaxClients", "MaxClientsPerHost", "MaxConnectionRate",
+	"ExtendedLog", "From", "Group", "LogFormat", "LogOptions", "MasqueradeAddress", "MaxClients", "MaxClientsPerHost", "MaxConnectionRate",
 	"MaxConnectionsPerHost", "MaxInstances", "PassivePorts", "PidFile", "Port", "Satisfy", "ServerAlias",
 	"ServerLog", "ServerName", "ServerType", "SocketBindTight", "SystemLog", "TCPNoDelay", "TimeoutIdle",
 	"TimeoutLogin", "TimeoutNoTransfer", "TimeoutSession", "TimeoutStalled", "Trace", "TraceLog", "TransferLog", "UseIPv6", "User",

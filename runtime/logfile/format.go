@@ -25,22 +25,30 @@ func stamp(b []byte, at time.Time) []byte {
 //	YYYY-MM-DD hh:mm:ss,mmm host sluice[pid] server (name[ip]): message key=value…
 //
 // The server is left out where none is concerned, the parenthesis outside a session. A client without a
-// looked-up name shows its address in both places.
+// looked-up name shows its address in both places. The other fields leave parts out of every line
+// (LogOptions).
 type SystemFormat struct {
-	Host string // this machine's name
+	Host string // this machine's name; empty: it is left out
 	PID  int
+
+	NoTime   bool
+	NoServer bool
 }
 
 // Append renders an event.
 func (f SystemFormat) Append(b, line []byte, at time.Time) []byte {
 	var e event
 	e.parse(line)
-	b = append(stamp(b, at), ' ')
-	b = appendPrintable(b, f.Host)
-	b = append(b, " sluice["...)
+	if !f.NoTime {
+		b = append(stamp(b, at), ' ')
+	}
+	if f.Host != "" {
+		b = append(appendPrintable(b, f.Host), ' ')
+	}
+	b = append(b, "sluice["...)
 	b = strconv.AppendInt(b, int64(f.PID), 10)
 	b = append(b, ']')
-	if len(e.server) > 0 {
+	if len(e.server) > 0 && !f.NoServer {
 		b = appendPrintable(append(b, ' '), e.server)
 	}
 	if len(e.client) > 0 {
