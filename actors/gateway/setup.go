@@ -18,44 +18,15 @@ import (
 // setup makes what the sessions of one server (and class) share.
 func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.Server, set *config.Settings, class string, o offer) (*ftpsession.Setup, error) {
 	system, proxy := g.logs.server(set)
-	greeting, err := g.greeting(server, set.Banner)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", server.Pos, err)
-	}
 	s := &ftpsession.Setup{
-		Services: g.services,
-		Server:   server.Name,
-		Door:     serverID(server),
-		Pool:     o.pool.ID,
-		Class:    class,
-		PerName:  len(o.sources.Plan.Files)+len(o.sources.Plan.Queries) > 0,
-		Book:     o.bookName,
-		Dialogue: dialogue.Config{
-			Selection:         selection(set.Proxy),
-			Forward:           forward(set.Proxy),
-			Greeting:          greeting,
-			DenyMsg:           set.Banner.AccessDenyMsg,
-			MaxLoginAttempts:  set.Limits.MaxLoginAttempts,
-			ServerNames:       slices.Concat([]string{server.Name}, server.HostNames, server.Aliases),
-			UseIPv6:           cfg.Process.UseIPv6,
-			RetryCount:        set.Proxy.RetryCount,
-			TimeoutConnect:    set.Proxy.TimeoutConnect,
-			TimeoutLinger:     set.Proxy.TimeoutLinger,
-			DataPolicy:        dataPolicies[set.Proxy.DataTransfer],
-			ShowFeatures:      set.Proxy.Options.ShowFeatures,
-			IgnoreForeign:     set.Proxy.Options.IgnoreForeignAddress,
-			AllowForeign:      set.Proxy.Options.AllowForeignAddress,
-			ForeignAllowed:    foreignRule(cfg, set.Data),
-			TimeoutLogin:      set.Timeouts.Login,
-			TimeoutIdle:       set.Timeouts.Idle,
-			TimeoutNoTransfer: set.Timeouts.NoTransfer,
-			TimeoutSession:    set.Timeouts.Session,
-			TLS:               frontDialogue(set.TLS),
-			BackendTLS:        engines[set.BackendTLS.Engine],
-			Protection:        protections[set.BackendTLS.Protection],
-			LimitLogins:       limitsLogins(set),
-			AsciiDefault:      set.Data.DefaultTransferType == 'A',
-		},
+		Services:       g.services,
+		Server:         server.Name,
+		Door:           serverID(server),
+		Pool:           o.pool.ID,
+		Class:          class,
+		PerName:        len(o.sources.Plan.Files)+len(o.sources.Plan.Queries) > 0,
+		Book:           o.bookName,
+		Dialogue:       dialogueOf(cfg, server, set),
 		PassivePorts:   data.Ports{Low: set.Data.PassivePorts.Low, High: set.Data.PassivePorts.High},
 		ConnectTimeout: set.Proxy.TimeoutConnect,
 		Stalled:        set.Timeouts.Stalled,
@@ -66,6 +37,10 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		Announce:       announced(set.Proxy.Options),
 		AnnounceMore:   set.Proxy.Options.UseProxyProtocolV2TLVs,
 		DataBalancers:  set.Proxy.ProtocolDataFrom,
+	}
+	var err error
+	if s.Dialogue.Greeting, err = g.greeting(server, set.Banner); err != nil {
+		return nil, fmt.Errorf("%s: %w", server.Pos, err)
 	}
 	if s.Rewrite, err = g.rewriting.hook(set.Rewrite, system, g.logs.rewrite(set.Rewrite)); err != nil {
 		return nil, fmt.Errorf("%s: %w", server.Pos, err)
@@ -87,6 +62,36 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		s.Source = sockets.SourceOf(addrs...)
 	}
 	return s, nil
+}
+
+// dialogueOf is what the settings say about the conversation with clients and
+// backends, all but what has to be looked up.
+func dialogueOf(cfg *config.Config, server *config.Server, set *config.Settings) dialogue.Config {
+	return dialogue.Config{
+		Selection:         selection(set.Proxy),
+		Forward:           forward(set.Proxy),
+		DenyMsg:           set.Banner.AccessDenyMsg,
+		MaxLoginAttempts:  set.Limits.MaxLoginAttempts,
+		ServerNames:       slices.Concat([]string{server.Name}, server.HostNames, server.Aliases),
+		UseIPv6:           cfg.Process.UseIPv6,
+		RetryCount:        set.Proxy.RetryCount,
+		TimeoutConnect:    set.Proxy.TimeoutConnect,
+		TimeoutLinger:     set.Proxy.TimeoutLinger,
+		DataPolicy:        dataPolicies[set.Proxy.DataTransfer],
+		ShowFeatures:      set.Proxy.Options.ShowFeatures,
+		IgnoreForeign:     set.Proxy.Options.IgnoreForeignAddress,
+		AllowForeign:      set.Proxy.Options.AllowForeignAddress,
+		ForeignAllowed:    foreignRule(cfg, set.Data),
+		TimeoutLogin:      set.Timeouts.Login,
+		TimeoutIdle:       set.Timeouts.Idle,
+		TimeoutNoTransfer: set.Timeouts.NoTransfer,
+		TimeoutSession:    set.Timeouts.Session,
+		TLS:               frontDialogue(set.TLS),
+		BackendTLS:        engines[set.BackendTLS.Engine],
+		Protection:        protections[set.BackendTLS.Protection],
+		LimitLogins:       limitsLogins(set),
+		AsciiDefault:      set.Data.DefaultTransferType == 'A',
+	}
 }
 
 var dataPolicies = map[config.DataTransferPolicy]dialogue.DataPolicy{
