@@ -54,8 +54,13 @@ func (g *Gateway) lay(ctx context.Context, cfg *config.Config) (*layout, error) 
 	for _, s := range sites {
 		l.addSockets(s, cfg.Process)
 		for _, w := range s.wings {
-			if w.setup != nil && w.setup.Dialogue.Masquerade.IsValid() {
-				l.masquerades = append(l.masquerades, w.setup.Dialogue.Masquerade)
+			if w.setup == nil {
+				continue
+			}
+			for _, m := range []netip.Addr{w.setup.Dialogue.Masquerade, w.setup.Dialogue.TLSMasquerade} {
+				if m.IsValid() {
+					l.masquerades = append(l.masquerades, m)
+				}
 			}
 		}
 		if by := halls.unreachable(s); by != nil {

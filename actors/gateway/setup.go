@@ -54,6 +54,9 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 	if s.Dialogue.Masquerade, err = g.masquerade(ctx, set.Data.Masquerade); err != nil {
 		return nil, fmt.Errorf("%s: MasqueradeAddress: %w", server.Pos, err)
 	}
+	if s.Dialogue.TLSMasquerade, err = g.masquerade(ctx, set.TLS.MasqueradeAddress); err != nil {
+		return nil, fmt.Errorf("%s: TLSMasqueradeAddress: %w", server.Pos, err)
+	}
 	if source := set.Proxy.SourceAddress; source != "" {
 		addrs, err := addressesOf(ctx, source, true)
 		if err != nil {

@@ -31,7 +31,7 @@ var active = []string{
 
 	"TLSCACertificateFile", "TLSCACertificatePath", "TLSCARevocationFile", "TLSCARevocationPath",
 	"TLSCertificateChainFile", "TLSCipherSuite", "TLSECCertificateFile", "TLSECCertificateKeyFile", "TLSECDHCurve",
-	"TLSEngine", "TLSLog", "TLSNextProtocol", "TLSOptions", "TLSProtocol", "TLSRSACertificateFile",
+	"TLSEngine", "TLSLog", "TLSMasqueradeAddress", "TLSNextProtocol", "TLSOptions", "TLSProtocol", "TLSRSACertificateFile",
 	"TLSRSACertificateKeyFile", "TLSRequired", "TLSServerCipherPreference", "TLSSessionCache",
 	"TLSSessionTicketKeys", "TLSSessionTickets", "TLSTimeoutHandshake", "TLSVerifyClient", "TLSVerifyDepth",
 	"TLSVerifyOrder",

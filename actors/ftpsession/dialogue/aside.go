@@ -60,7 +60,8 @@ func (m *Machine) asidesLeft(n int) {
 // it: the first is never 2xx, as the data was cut off.
 type abort struct {
 	on      bool
-	replies int // given to the client
+	replies int       // given to the client
+	spare   ftp.Reply // the backend's first one, where the client got 426 in its place
 }
 
 func (m *Machine) abortTransfer() {
@@ -98,8 +99,11 @@ func (m *Machine) abortReply(r ftp.Reply) {
 func (m *Machine) abortAnswer(r ftp.Reply) {
 	t := m.xfer
 	t.abort.replies++
-	if t.abort.replies == 1 && !r.Negative() {
-		r = ftp.TransferAborted()
+	switch {
+	case t.abort.replies == 1 && !r.Negative():
+		t.abort.spare, r = r, ftp.TransferAborted()
+	case t.abort.replies == 2 && r.Code == 426 && t.abort.spare.Code == 226:
+		r = t.abort.spare // the backend said the two the other way round, as ProFTPD does in TLS
 	}
 	m.tell(r)
 	m.abortDone()

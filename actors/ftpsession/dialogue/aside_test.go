@@ -166,6 +166,15 @@ func TestAbort(t *testing.T) {
 			B: 225 nothing to abort
 			>C 225 nothing to abort
 			record STOR f I false`},
+		{"a_backend_that_says_the_two_the_other_way_round", nil, retr + went + begun + `
+			data finished back aborted
+			B: 226 abort done
+			>C 426 Transfer aborted. Data connection closed
+			B: 426 cut
+			>C 226 abort done
+			record RETR f I false
+			C: PWD
+			>B PWD`},
 		{"before_1xx", nil, retr + begun + `
 			data finished back aborted
 			B: 150 here

@@ -29,6 +29,9 @@ type Config struct {
 	AllowForeign  bool // ProxyOptions AllowForeignAddress
 
 	Masquerade netip.Addr // MasqueradeAddress; zero: our end of the control connection
+	// TLSMasquerade is shown in its place to clients in TLS (TLSMasqueradeAddress),
+	// whose firewall cannot put right what it cannot read; zero: no difference.
+	TLSMasquerade netip.Addr
 	// ForeignAllowed answers AllowForeignAddress for a data address of the
 	// client's side; nil: never.
 	ForeignAllowed func(netip.Addr) bool

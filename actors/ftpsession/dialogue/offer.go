@@ -291,7 +291,10 @@ func (m *Machine) frontListening(ev messages.Listening) {
 		return
 	}
 	shown := m.cfg.Local.Addr()
-	if m.cfg.Masquerade.IsValid() {
+	switch {
+	case m.front.ftps() && m.cfg.TLSMasquerade.IsValid():
+		shown = m.cfg.TLSMasquerade
+	case m.cfg.Masquerade.IsValid():
 		shown = m.cfg.Masquerade
 	}
 	r, err := ftp.EnteringPassive(netip.AddrPortFrom(shown, ev.Addr.Port()))

@@ -1,6 +1,7 @@
 package dialogue
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -54,6 +55,24 @@ func TestAuth(t *testing.T) {
 			C secured
 			C: AUTH TLS
 			>C 503 Unwilling to accept second AUTH`},
+		{"clients_in_TLS_may_be_shown_an_address_of_their_own", func(c *Config) {
+			offered(c)
+			c.Masquerade, c.TLSMasquerade = netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.10")
+		}, greeted + signedIn + `
+			C: PASV
+			drop offers
+			>B PASV
+			B: 227 go (198,51,100,5,19,136)
+			listen front
+			listening front 4000
+			>C 227 Entering Passive Mode (203,0,113,9,15,160).` + authTLS + `
+			C: PASV
+			drop offers
+			>B PASV
+			B: 227 go (198,51,100,5,19,136)
+			listen front
+			listening front 4000
+			>C 227 Entering Passive Mode (203,0,113,10,15,160).`},
 		{"other_mechanisms", offered, greeted + `
 			C: AUTH GSSAPI
 			>C 504 AUTH GSSAPI unsupported
