@@ -124,7 +124,7 @@ func (z *inflater) blame(err error) error {
 		return nil
 	case z.src.err == nil:
 		return fmt.Errorf("%w: the stream is damaged: %w", errDamaged, err)
-	case z.src.err == io.EOF:
+	case errors.Is(z.src.err, io.EOF):
 		return fmt.Errorf("%w: it ended before the stream was complete: %w", errDamaged, io.ErrUnexpectedEOF)
 	}
 	return z.src.err

@@ -49,7 +49,7 @@ func (in *intake) Read(p []byte) (n int, err error) {
 		n, err = in.decrypt(p)
 	}
 	in.took += int64(n)
-	in.proven = in.tls != nil && err == io.EOF
+	in.proven = in.tls != nil && errors.Is(err, io.EOF)
 	return n, err
 }
 
@@ -125,7 +125,7 @@ func (in *intake) tryPeek(fd uintptr) bool {
 	}
 	in.looked = true
 	err := sockets.Peek(int(fd), in.scrap[:])
-	if err == unix.EAGAIN {
+	if errors.Is(err, unix.EAGAIN) {
 		return false
 	}
 	if err != nil {

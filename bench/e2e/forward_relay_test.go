@@ -284,10 +284,10 @@ func rebinding(t *testing.T, v *vault, addr string) {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 			for _, h := range heard {
-				switch {
-				case h == "331 password?":
+				switch h {
+				case "331 password?":
 					outsides.Add(1)
-				case h == "530 Login incorrect.":
+				case "530 Login incorrect.":
 					insides.Add(1)
 				default:
 					return fmt.Errorf("%s was answered %q", name, h)

@@ -109,6 +109,22 @@ func clock(word []byte) (d Date, ok bool) {
 	if n := len(word); n > 0 && (word[n-1]|0x20 == 'a' || word[n-1]|0x20 == 'p') {
 		half, word = word[n-1]|0x20, word[:n-1]
 	}
+	if d, ok = clockFace(word); !ok {
+		return Date{}, false
+	}
+	switch {
+	case half != 0 && (d.Hour < 1 || d.Hour > 12):
+		return Date{}, false
+	case half == 'a' && d.Hour == 12:
+		d.Hour = 0
+	case half == 'p' && d.Hour < 12:
+		d.Hour += 12
+	}
+	return d, d.Hour < 24 && d.Minute < 60 && d.Second <= 60
+}
+
+// clockFace reads the numbers of a time, whatever they are.
+func clockFace(word []byte) (d Date, ok bool) {
 	at := bytes.IndexAny(word, ":.")
 	if at < 1 || at > 2 || len(word) < at+3 {
 		return Date{}, false
@@ -124,15 +140,7 @@ func clock(word []byte) (d Date, ok bool) {
 			second = second && fraction[0] == '.' && digits
 		}
 	}
-	switch {
-	case half != 0 && (d.Hour < 1 || d.Hour > 12):
-		return Date{}, false
-	case half == 'a' && d.Hour == 12:
-		d.Hour = 0
-	case half == 'p' && d.Hour < 12:
-		d.Hour += 12
-	}
-	return d, hour && minute && second && d.Hour < 24 && d.Minute < 60 && d.Second <= 60
+	return d, hour && minute && second
 }
 
 // numericDate reads three numbers between "-", "/", "." or ",". A number of four

@@ -94,9 +94,10 @@ func (s *Syslog) sendOn(line []byte) error {
 
 func (s *Syslog) dial() error {
 	var problems []error
+	dialer := net.Dialer{Timeout: writeTimeout}
 	for _, path := range s.sockets {
 		for _, network := range []string{"unixgram", "unix"} {
-			conn, err := net.DialTimeout(network, path, writeTimeout)
+			conn, err := dialer.Dial(network, path) //nolint:noctx // it has a limit of its own
 			if err == nil {
 				s.conn = conn
 				return nil
