@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -117,6 +118,10 @@ func (v *Visit) ResetData(conn *net.TCPConn) {
 func (v *Visit) Begin() *net.TCPConn {
 	v.Reply("150 here it comes\r\n")
 	conn, err := v.OpenData()
+	if errors.Is(err, syscall.ECONNRESET) {
+		// It was opened and broken off before that was noticed here.
+		v.s.record(Event{Visit: v.Number, What: "data-reset", Text: v.Arg})
+	}
 	if err != nil {
 		v.Reply("425 %v\r\n", err)
 		return nil
