@@ -118,7 +118,7 @@ func TestRace_losers_are_closed(t *testing.T) {
 		won.Close()
 	}
 	if losers == 0 {
-		t.Skip("nobody came second here")
+		t.Error("nobody came second in 200 races: this shows nothing")
 	}
 	t.Logf("%d losers", losers)
 }

@@ -158,7 +158,7 @@ func forwardByCurl(t *testing.T, method, addr string, s *peers.Server) {
 // brackets, where nobody can tell it from its port.
 func TestForward_lftp_over_IPv6(t *testing.T) {
 	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
-		t.Skipf("no IPv6 loopback here: %v", err)
+		peers.GiveUp(t, fmt.Errorf("%w: an IPv6 loopback address (enable IPv6): %w", peers.ErrUnavailable, err))
 	} else {
 		_ = l.Close()
 	}
@@ -225,7 +225,7 @@ func TestForward_by_SNI(t *testing.T) {
 	t.Run("curl", func(t *testing.T) {
 		host := "127.0.99.200"
 		if l, err := net.Listen("tcp", host+":21"); err != nil {
-			t.Skipf("port 21 is not to be had: %v", err)
+			peers.GiveUp(t, fmt.Errorf("%w: port 21 of %s (run as root): %w", peers.ErrUnavailable, host, err))
 		} else {
 			_ = l.Close()
 		}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -43,7 +44,7 @@ func postDoorman(t testing.TB, address, backend string, lax bool) *doorman {
 	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(address)})
 	if err != nil {
 		if address == "::1" {
-			t.Skip("no IPv6 loopback here")
+			peers.GiveUp(t, fmt.Errorf("%w: an IPv6 loopback address (enable IPv6): %w", peers.ErrUnavailable, err))
 		}
 		t.Fatal(err)
 	}
