@@ -30,6 +30,18 @@ func TestSecureStall(t *testing.T) {
 					wantReset(t, r.dest.tcp)
 					wantReset(t, r.source.tcp)
 				})
+				t.Run(w.String()+"/a_source_that_dribbled_before_its_silence_is_reported", func(t *testing.T) {
+					r := begunSecure(t, w, h, quick)
+					for range 8 { // so that its last byte is younger than the deadline under way
+						time.Sleep(10 * time.Millisecond) // the pace, no synchronisation
+						if _, err := r.source.Write([]byte("x")); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if done := r.broken(t, source, messages.StageStall); done.Bytes != 12 {
+						t.Errorf("told %+v", done)
+					}
+				})
 				t.Run(w.String()+"/a_destination_that_takes_nothing_is_reported", func(t *testing.T) {
 					r := startSecure(t, w, h, quick)
 					var wg conc.WaitGroup

@@ -135,7 +135,9 @@ func oneStage(rg *ring, in *decoder, out *encoder) {
 		case errors.Is(err, io.EOF):
 			rg.end()
 			return
-		case !in.patient(err):
+		case in.patient(err): // not waited for anew: its pace has said how long it may still take
+			continue
+		default:
 			rg.fail(Reading, err)
 			return
 		}
