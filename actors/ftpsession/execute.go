@@ -193,14 +193,16 @@ func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
 	s.protect(a, &front, &back)
 	s.forgetData()
 	ctx, s.abort = context.WithCancel(ctx)
-	s.channel = data.New(data.Config{
+	way := data.Config{
 		Transfer: a.Transfer, Upload: a.Upload, Front: front, Back: back,
 		ConnectTimeout: s.setup.ConnectTimeout,
 		Stalled:        s.setup.Stalled,
 		Pipes:          s.setup.Services.Pipes,
 		Tell:           s.inbox,
 		Log:            s.setup.ProxyLog.With().EmbedObject(s).Logger(),
-	})
+	}
+	s.shape(a, &way)
+	s.channel = data.New(way)
 	s.running = s.channel
 	s.kids.Go(ctx, s.channel) // ends when the transfer does, or by abort
 }

@@ -101,6 +101,7 @@ type StartData struct {
 	Upload   bool
 	Front    Leg
 	Back     Leg
+	Shape    Shape
 }
 
 // Leg says how one data connection comes about.

@@ -1,0 +1,11 @@
+package ftpsession
+
+import (
+	"github.com/sluice-gateway/sluice/actors/data"
+	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
+)
+
+// shape has a transfer changed and measured on its way, as the dialogue says.
+func (s *Session) shape(a dialogue.StartData, cfg *data.Config) {
+	cfg.Front.Deflate, cfg.Back.Deflate = a.Shape.FrontLevel, a.Shape.BackLevel
+}
