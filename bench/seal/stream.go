@@ -3,6 +3,7 @@ package seal
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -15,26 +16,32 @@ const batch = 256 << 10
 // batches lends the buffers of data connections, which come and go.
 var batches = sync.Pool{New: func() any { return new([batch]byte) }}
 
-// link is a TCP connection that is read, and while hold is set written, in batches.
+// link is a TCP connection that is read record by record, so that after the handshake nothing of the
+// stream is behind crypto/tls, and while hold is set written in batches.
 type link struct {
 	*net.TCPConn
-	in, out    *[batch]byte
-	from, upto int // what of in is not taken yet
-	filled     int // how much of out waits to be written
-	hold       bool
+	head   [header]byte // of the record that is read
+	have   int          // how much of head has come
+	rest   int          // how much of its body has not
+	out    *[batch]byte
+	filled int // how much of out waits to be written
+	hold   bool
 }
 
 func (l *link) Read(p []byte) (int, error) {
-	if l.from == l.upto {
-		n, err := l.TCPConn.Read(l.in[:])
-		if n == 0 {
-			return 0, err
+	if l.have < header {
+		n, err := l.TCPConn.Read(p[:min(len(p), header-l.have)])
+		copy(l.head[l.have:], p[:n])
+		if l.have += n; l.have == header {
+			l.rest = int(binary.BigEndian.Uint16(l.head[3:]))
 		}
-		l.from, l.upto = 0, n
+		return n, err
 	}
-	n := copy(p, l.in[l.from:l.upto])
-	l.from += n
-	return n, nil
+	n, err := l.TCPConn.Read(p[:min(len(p), l.rest)])
+	if l.rest -= n; l.rest == 0 {
+		l.have = 0
+	}
+	return n, err
 }
 
 func (l *link) Write(p []byte) (int, error) {
@@ -61,26 +68,34 @@ func (l *link) flush() error {
 
 // Stream is a data connection over TLS. Close gives its buffers back; it must not be used then.
 type Stream struct {
-	tls  *tls.Conn
-	link *link
+	tls    *tls.Conn
+	link   *link
+	taster *taster // of what the other end sends
 }
 
 // Client does the handshake of a client.
 func Client(ctx context.Context, conn *net.TCPConn, config *tls.Config) (*Stream, error) {
-	return shake(ctx, conn, config, tls.Client)
+	return shake(ctx, conn, config, tls.Client, "SERVER_TRAFFIC_SECRET_0")
 }
 
 // Server does the handshake of a server.
 func Server(ctx context.Context, conn *net.TCPConn, config *tls.Config) (*Stream, error) {
-	return shake(ctx, conn, config, tls.Server)
+	return shake(ctx, conn, config, tls.Server, "CLIENT_TRAFFIC_SECRET_0")
 }
 
-func shake(ctx context.Context, conn *net.TCPConn, config *tls.Config, side func(net.Conn, *tls.Config) *tls.Conn) (*Stream, error) {
-	l := &link{TCPConn: conn, in: batches.Get().(*[batch]byte), out: batches.Get().(*[batch]byte)}
+// shake does a handshake. theirs names the secret of what the other end seals.
+func shake(ctx context.Context, conn *net.TCPConn, config *tls.Config, side func(net.Conn, *tls.Config) *tls.Conn, theirs string) (*Stream, error) {
+	l := &link{TCPConn: conn, out: batches.Get().(*[batch]byte)}
+	keys := &secrets{label: []byte(theirs)}
+	config = config.Clone()
+	config.KeyLogWriter = keys
 	s := &Stream{tls: side(l, config), link: l}
 	err := s.tls.HandshakeContext(ctx)
 	if err == nil {
 		err = Agreed(s.tls.ConnectionState())
+	}
+	if err == nil {
+		s.taster, err = newTaster(conn, batches.Get().(*[batch]byte), keys.taken)
 	}
 	if err != nil {
 		s.giveBack()
@@ -114,17 +129,15 @@ func (s *Stream) Pour(n int64) (int64, error) {
 // Swallow reads to the close_notify and tells seen of every piece. A stream that ends without one has
 // failed.
 func (s *Stream) Swallow(seen func(n int)) error {
-	room := batches.Get().(*[batch]byte)
-	defer batches.Put(room)
 	for {
-		n, err := s.tls.Read(room[:])
-		seen(n)
+		n, err := s.taster.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		seen(n)
 	}
 }
 
@@ -141,7 +154,10 @@ func (s *Stream) Close() {
 }
 
 func (s *Stream) giveBack() {
-	batches.Put(s.link.in)
 	batches.Put(s.link.out)
-	s.link.in, s.link.out = nil, nil
+	s.link.out = nil
+	if s.taster != nil {
+		batches.Put(s.taster.buf)
+		s.taster.buf = nil
+	}
 }
