@@ -33,6 +33,9 @@ type LoginChecked struct {
 	Groups  []string // all its groups, the primary one among them
 	Reason  string   // why not: "No such user found", "Incorrect password" …; the porter has logged it
 	Err     error    // the accounts could not be asked, or there was no time for it; the client is refused
+	// Unheard: the login was not looked at, for want of time. The client may try
+	// again, and it counts against nobody.
+	Unheard bool
 }
 
 // DescribePorter asks what goes on, for status and tests.

@@ -246,7 +246,11 @@ func (c *check) verify(ctx context.Context, s stores.Credential) (right bool, er
 	case c.porter.slots <- struct{}{}:
 		defer func() { <-c.porter.slots }()
 	case <-ctx.Done():
-		return false, context.Cause(ctx)
+		cause := context.Cause(ctx)
+		if c.raise(busy); errors.Is(cause, ErrEnding) {
+			c.verdict.why = ending
+		}
+		return false, cause
 	}
 	err = attempt(func() (err error) { right, err = s.Verify(ctx, c.m.Password); return err })
 	return right && err == nil, err
@@ -299,7 +303,7 @@ func (c *check) refuse() {
 		line = line.Str("note", v.note)
 	}
 	line.Err(v.err).Msg(text)
-	c.answer(messages.LoginChecked{Reason: v.why.text, Err: v.err})
+	c.answer(messages.LoginChecked{Reason: v.why.text, Err: v.err, Unheard: v.why == busy || v.why == ending})
 }
 
 // short keeps a name that a client made up from filling the log.

@@ -6,7 +6,8 @@
 //     source that would be asked for a name of nobody.
 //   - Work is bounded: so many logins wait, so many are worked on, so many hashes
 //     are computed at a time, and every login is answered within a set time. What
-//     is too much is turned away, first of all from a client that asks for much.
+//     is too much is turned away, first of all from a client that asks for much,
+//     and at once where it is plain that its turn would come too late.
 //   - A source that fails or panics refuses; it never lets anybody in, and never
 //     ends the porter.
 //   - Passwords are in no log line and no error, not even in those of a source.
@@ -102,6 +103,7 @@ type Porter struct {
 
 	// owned by the loop
 	queue  *queue
+	pace   pace
 	kids   *supervise.Group
 	busy   int // checks that run
 	sweep  *time.Timer
@@ -138,7 +140,7 @@ func (p *Porter) Run(ctx context.Context) error {
 	p.kids = supervise.NewGroup(p.cfg.Checks)
 	defer p.kids.Wait() // second: a hash that is being computed is finished
 	defer stop(ErrEnding)
-	p.busy, p.armed = 0, false
+	p.busy, p.armed, p.pace = 0, false, pace{}
 	p.sweep = time.NewTimer(time.Hour)
 	p.sweep.Stop()
 	defer p.sweep.Stop()
@@ -188,11 +190,9 @@ func (p *Porter) handle(m messages.ToPorter) {
 // admit puts a login into the queue.
 func (p *Porter) admit(m messages.CheckLogin) {
 	c := &check{porter: p, m: m, until: p.cfg.Now().Add(p.cfg.Within)}
-	if !p.queue.push(c) {
-		p.turned++
-		p.unsaid++
-		p.overfull()
-		c.answer(messages.LoginChecked{Reason: busy.text, Err: ErrBusy})
+	ahead := p.queue.ahead(m.Client) + p.busy
+	if p.pace.hopeless(ahead, p.cfg.Within, p.cfg.Now()) || !p.queue.push(c) {
+		p.late(c)
 		return
 	}
 	p.arm()
@@ -200,6 +200,7 @@ func (p *Porter) admit(m messages.CheckLogin) {
 
 // serve starts the logins that there is room for.
 func (p *Porter) serve(ctx context.Context) {
+	defer func() { p.pace.full(p.busy == p.cfg.Checks, p.cfg.Now()) }()
 	for p.busy < p.cfg.Checks {
 		c := p.queue.pop()
 		if c == nil {
@@ -217,6 +218,7 @@ func (p *Porter) serve(ctx context.Context) {
 // finished books the end of a check, which has answered.
 func (p *Porter) finished(exit supervise.Exit) {
 	p.busy--
+	p.pace.ended(p.cfg.Now())
 	c, ok := exit.Actor.(*check)
 	if !ok || exit.Err == nil {
 		return
@@ -224,12 +226,12 @@ func (p *Porter) finished(exit supervise.Exit) {
 	p.log.Error().Err(hide(exit.Err, c.m.Password)).Msg("a login ended in a crash; the client is refused")
 }
 
-// late refuses a login that waited for too long.
+// late turns a login away whose turn comes too late.
 func (p *Porter) late(c *check) {
 	p.turned++
 	p.unsaid++
 	p.overfull()
-	c.answer(messages.LoginChecked{Reason: busy.text, Err: ErrBusy})
+	c.answer(messages.LoginChecked{Reason: busy.text, Err: ErrBusy, Unheard: true})
 }
 
 // overfull says that logins are turned away: at once, then once in a second.
@@ -266,7 +268,7 @@ func (p *Porter) tidy() {
 // dismiss refuses all who wait, at the end.
 func (p *Porter) dismiss() {
 	for c := p.queue.pop(); c != nil; c = p.queue.pop() {
-		c.answer(messages.LoginChecked{Reason: ending.text, Err: ErrEnding})
+		c.answer(messages.LoginChecked{Reason: ending.text, Err: ErrEnding, Unheard: true})
 	}
 	p.said = time.Time{}
 	p.overfull()

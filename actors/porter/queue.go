@@ -50,6 +50,16 @@ func (q *queue) push(c *check) bool {
 	return true
 }
 
+// ahead is how many of those who wait now are served before another login of a
+// client: as many of each as it has itself.
+func (q *queue) ahead(client netip.Addr) (n int) {
+	own := len(q.lines[clientOf(client)])
+	for _, line := range q.lines {
+		n += min(len(line), own+1)
+	}
+	return n
+}
+
 // pop takes the first login of the client whose turn it is; nil: nobody waits.
 func (q *queue) pop() *check {
 	if len(q.turns) == 0 {

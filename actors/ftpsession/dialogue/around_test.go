@@ -59,7 +59,11 @@ func (wd *world) possible() []event {
 	if wd.checks {
 		can = append(can,
 			func() error { wd.checks = false; return wd.step(messages.LoginChecked{Reason: "Incorrect password"}) },
-			func() error { wd.checks = false; return wd.step(messages.LoginChecked{Err: errors.New("no database")}) })
+			func() error { wd.checks = false; return wd.step(messages.LoginChecked{Err: errors.New("no database")}) },
+			func() error {
+				wd.checks = false
+				return wd.step(messages.LoginChecked{Err: errors.New("too many"), Unheard: true})
+			})
 	}
 	can = append(can, wd.accidents()...)
 	if at := wd.m.Deadline(); !at.IsZero() && (!wd.m.late.doubts || len(wd.owed) == 0) {
@@ -264,6 +268,10 @@ func (wd *world) sent(c ftp.Command) error {
 		wd.abort(of)
 		return nil
 	}
+	if wd.m.cfg.Direct.On && moves(c.Verb) { // the backend's word is all there is
+		wd.running = of
+		of.ended, of.clean, of.whole = true, true, true
+	}
 	ways := answers[c.Verb]
 	if moves(c.Verb) && !running { // silence is for those who wait for data
 		ways = transfers[:len(transfers)-2]
@@ -276,7 +284,7 @@ func (wd *world) sent(c ftp.Command) error {
 	wd.silent = wd.silent || len(way) == 0 || way[len(way)-1] < 200
 	at := len(wd.owed)
 	if running && ahead(c.Verb) && at > 0 && wd.choose(2) == 0 { // in front of the transfer's last word
-		if last := wd.owed[at-1]; last.of == wd.running && (at > 1 || wd.w.data.proceed) {
+		if last := wd.owed[at-1]; last.of == wd.running && (at > 1 || wd.m.xfer.proceeding) {
 			at--
 		}
 	}

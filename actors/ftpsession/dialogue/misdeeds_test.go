@@ -56,6 +56,14 @@ func TestMisdeeds(t *testing.T) {
 			check root␣
 			deny
 			>C 530 Login incorrect.`, "RootLogin of root; EmptyPassword of root"},
+		{"a_login_for_which_there_was_no_time_is_none", func(c *Config) { atPass(c); c.MaxLoginAttempts = 1 }, hello + `
+			C: USER root
+			>C 331 Password required for root
+			C: PASS
+			check root␣
+			unheard
+			>C 421 Too many logins at once, please try again later, closing control connection
+			end: too many logins at once`, ""},
 		{"a_login_that_could_not_be_tried_is_none", func(c *Config) { atPass(c); c.MaxLoginAttempts = 1 }, hello + named331 + `
 			C: PASS x
 			check joe x

@@ -107,7 +107,7 @@ func (s *script) compare(at string, want []string) {
 
 func happens(line string) bool {
 	for _, p := range []string{"C:", "C lost", "C killed", "C secured", "C insecure", "C cleared", "switched",
-		"B:", "B lost", "B reset", "B connected", "B secured", "B unreachable", "picked", "resolved", "listening", "admit", "refuse", "grant", "deny", "fail", "data ", "wait ", "drain"} {
+		"B:", "B lost", "B reset", "B connected", "B secured", "B unreachable", "picked", "resolved", "listening", "admit", "refuse", "grant", "deny", "fail", "unheard", "data ", "wait ", "drain"} {
 		if strings.HasPrefix(line, p) {
 			return true
 		}
@@ -153,6 +153,8 @@ func (s *script) event(line string) {
 		s.step(messages.LoginChecked{Reason: "Incorrect password"})
 	case "fail":
 		s.step(messages.LoginChecked{Err: errors.New("the database is gone")})
+	case "unheard":
+		s.step(messages.LoginChecked{Err: errors.New("too many"), Unheard: true})
 	case "data":
 		s.data(rest)
 	case "drain":

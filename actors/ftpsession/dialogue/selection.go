@@ -130,6 +130,9 @@ func (m *Machine) loginChecked(ev messages.LoginChecked) {
 	}
 	m.login.checking = false
 	switch {
+	case ev.Unheard: // it is nobody's fault, and nothing was tried
+		m.note(Warn, "USER "+printable(m.login.user)+" is turned away unheard", ev.Err)
+		m.farewell(ftp.Closing("Too many logins at once, please try again later"), "too many logins at once")
 	case ev.Err != nil:
 		m.note(Error, "error checking the login of USER "+m.login.user, ev.Err)
 		m.turnAway(m.denial())
