@@ -59,11 +59,14 @@ func (f Facts) String() string {
 	return b.String()
 }
 
-// Feature is the parameter of MLST in FEAT: every fact, the chosen ones starred
-// (RFC 3659 §7.8).
-func (f Facts) Feature() string {
+// Feature is the parameter of MLST in FEAT: every fact that may be chosen, those
+// that are starred (RFC 3659 §7.8).
+func (f Facts) Feature(choice Facts) string {
 	var b strings.Builder
 	for i, name := range factNames {
+		if choice&(1<<i) == 0 {
+			continue
+		}
 		b.WriteString(name)
 		if f&(1<<i) != 0 {
 			b.WriteByte('*')

@@ -141,14 +141,47 @@ func TestFactsInWords(t *testing.T) {
 	if got := ParseFacts(""); got != 0 || ParseFacts("type") != 0 {
 		t.Errorf("%v without a semicolon", got)
 	}
-	if got := FactsNamed([]string{"Type", "unique", "UNIX.mode"}); got.Feature() != "modify;perm;size;type*;UNIX.group;UNIX.groupname;UNIX.mode*;UNIX.owner;UNIX.ownername;" {
-		t.Errorf("%v", got.Feature())
+	if got := FactsNamed([]string{"Type", "unique", "UNIX.mode"}); got.Feature(AllFacts) != "modify;perm;size;type*;UNIX.group;UNIX.groupname;UNIX.mode*;UNIX.owner;UNIX.ownername;" {
+		t.Errorf("%v", got.Feature(AllFacts))
+	}
+	if got := FactType.Feature(FactSize | FactType); got != "size;type*;" {
+		t.Errorf("%v of two", got)
 	}
 	if AllFacts.ListFlags() != "-al" || (AllFacts&^FactUnixOwnerName).ListFlags() != "-aln" {
 		t.Error("the flags of LIST do not follow UNIX.ownername")
 	}
 	if AllFacts.String() != strings.Join(factNames[:], ";")+";" {
 		t.Errorf("all facts are %v", AllFacts)
+	}
+}
+
+func TestBaffling(t *testing.T) {
+	for name, tt := range map[string]struct {
+		in       string
+		baffling bool
+	}{
+		"nothing at all":        {"", false},
+		"an empty directory":    {"total 0\r\n\r\n", false},
+		"… of another tongue":   {"insgesamt 0\r\n", false},
+		"a heading alone":       {"Directory DISK$USER:[JOE]\r\n\r\nTotal of 0 files.\r\n", false},
+		"an error":              {"ls: cannot access 'x': No such file or directory\r\n", true},
+		"a name alone":          {"x\r\n", true},
+		"one line too long":     {strings.Repeat("x", MaxLine+1) + "\r\n", true},
+		"one line that is good": {"what is this?\r\n+r,\tx\r\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, counts := run(t, Options{Now: today}, []byte(tt.in)); counts.Baffling() != tt.baffling {
+				t.Errorf("%+v", counts)
+			}
+		})
+	}
+}
+
+// The names of another directory's list are to be paths (RFC 1123 §4.1.2.7).
+func TestPrefix(t *testing.T) {
+	in := "type=cdir; .\r\ntype=file; one\r\ntype=dir;  two\r\n"
+	if got := translated(t, Options{To: NLST, Prefix: "a b/"}, in); got != "a b/one\r\na b/ two\r\n" {
+		t.Errorf("%q", got)
 	}
 }
 

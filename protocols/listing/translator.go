@@ -27,14 +27,19 @@ type Options struct {
 	Facts    Facts  // for MLSD
 	UseSlink bool   // for MLSD: show where links lead
 	All      bool   // for LIST: show "." and ".." too
+	Prefix   string // for NLST: what makes a path of a name, "dir/" (RFC 1123 §4.1.2.7)
 }
 
 // Counts tell what became of the lines.
 type Counts struct {
 	Entries int // translated, or hidden as "." and ".." are
 	Skipped int // headings, sums, blank lines and what was not understood
+	Idle    int // of those, the ones that tell of no file: all but what was not understood
 	TooLong int // lines beyond MaxLine, left out
 }
+
+// Baffling says that there were lines, and not one of them was understood.
+func (c Counts) Baffling() bool { return c.Entries == 0 && c.Skipped+c.TooLong > c.Idle }
 
 // Translator turns the bytes of one listing into another form. Bytes are fed, and
 // Append is called for what they make; End is for a listing that has ended well.
@@ -139,6 +144,9 @@ func (t *Translator) translate(dst, line []byte) []byte {
 	e, ok := t.parser.Parse(line)
 	if !ok {
 		t.counts.Skipped++
+		if isIdle(line) {
+			t.counts.Idle++
+		}
 		return dst
 	}
 	t.counts.Entries++
@@ -148,7 +156,22 @@ func (t *Translator) translate(dst, line []byte) []byte {
 	case t.opts.To == LIST && (listed || t.opts.All):
 		return e.AppendLIST(dst, t.opts.Now)
 	case t.opts.To == NLST && listed:
-		return e.AppendNLST(dst)
+		return e.AppendNLST(append(dst, t.opts.Prefix...))
 	}
 	return dst
+}
+
+// isIdle takes blank lines, headings and sums: "Total of 0 files." of VMS, and in any
+// language a word and a number ("insgesamt 8").
+func isIdle(line []byte) bool {
+	var room [3]span
+	cols := columns(line, 0, room[:0])
+	switch {
+	case len(cols) == 0, headingOf(line) != FamilyUnknown, bytes.EqualFold(cols[0].of(line), []byte("total")):
+		return true
+	case len(cols) == 2:
+		_, sum := number(cols[1].of(line))
+		return sum
+	}
+	return false
 }
