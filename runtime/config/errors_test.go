@@ -30,6 +30,7 @@ func TestErrors(t *testing.T) {
 		"data_policy":                 {"ProxyDataTransferPolicy both", "1:25", "unsupported DataTransferPolicy: both"},
 		"list_policy":                 {"ProxyDirectoryListPolicy NLST", "1:26", "unsupported DirectoryListPolicy: NLST"},
 		"list_policy_option":          {"ProxyDirectoryListPolicy LIST x", "1:31", "unknown DirectoryListPolicy option: x"},
+		"list_policy_option_for_LIST": {"ProxyDirectoryListPolicy MLSD UseSlink", "1:31", "UseSlink is an option of DirectoryListPolicy LIST"},
 		"forward_method":              {"ProxyForwardMethod x@y", "1:20", "unknown/unsupported forward method: x@y"},
 		"forward_to_flags":            {"ProxyForwardTo ^x NC", "1:19", "badly formatted flags parameter"},
 		"forward_to_flag_case":        {"ProxyForwardTo ^x [nc]", "1:19", "unknown filter flags"},

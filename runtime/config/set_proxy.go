@@ -52,14 +52,16 @@ func parseListPolicy(c *call) effect {
 	if !c.need(1) {
 		return effect{}
 	}
-	policy, ok := keywords[ListPolicy]{{"client", ListClient}, {"LIST", ListLIST}}.find(c.arg(0))
+	policy, ok := keywords[ListPolicy]{{"client", ListClient}, {"LIST", ListLIST}, {"MLSD", ListMLSD}}.find(c.arg(0))
 	if !ok {
-		c.errorf(c.at(0), "unsupported DirectoryListPolicy: %s: expected client or LIST", c.arg(0))
+		c.errorf(c.at(0), "unsupported DirectoryListPolicy: %s: expected client, LIST or MLSD", c.arg(0))
 	}
 	slink := false
 	for i := 1; i < len(c.args); i++ {
 		if !strings.EqualFold(c.arg(i), "UseSlink") {
 			c.errorf(c.at(i), "unknown DirectoryListPolicy option: %s: expected UseSlink", c.arg(i))
+		} else if policy == ListMLSD {
+			c.errorf(c.at(i), "UseSlink is an option of DirectoryListPolicy LIST: lists made of MLSD show where links lead anyway")
 		}
 		slink = true
 	}

@@ -117,6 +117,7 @@ type ListPolicy uint8
 const (
 	ListClient ListPolicy = iota // as the client asked
 	ListLIST                     // MLSD becomes LIST, translated back
+	ListMLSD                     // LIST and NLST become MLSD, translated back; our own
 )
 
 // ForwardMethod is the login dialogue of forward clients.

@@ -63,6 +63,7 @@ func TestValues(t *testing.T) {
 		"servers_of_a_file":        {"ProxyReverseServers file:/backends.json", func(s *Settings) any { return hosts(s) }, "j1 j2"},
 		"policy_without_case":      {"ProxyReverseConnectPolicy leastconns", func(s *Settings) any { return s.Proxy.Policy }, PolicyLeastConns},
 		"list_policy":              {"ProxyDirectoryListPolicy list useslink", func(s *Settings) any { return s.Proxy.UseSlink && s.Proxy.ListPolicy == ListLIST }, true},
+		"list_policy_of_ours":      {"ProxyDirectoryListPolicy mlsd", func(s *Settings) any { return s.Proxy.ListPolicy }, ListMLSD},
 		"forward_to_folds_case":    {"ProxyForwardTo ^a:21$ [NC]", func(s *Settings) any { return s.Proxy.ForwardTo[0].Match("A:21") }, true},
 		"forward_to_negates":       {"ProxyForwardTo !^a:21$", func(s *Settings) any { return s.Proxy.ForwardTo[0].Match("a:21") }, false},
 		"forward_to_of_the_manual": {`ProxyForwardTo ^ftp\.example\.com\:21$ [NC]`, func(s *Settings) any { return s.Proxy.ForwardTo[0].Match("FTP.example.com:21") }, true},

@@ -81,10 +81,13 @@ gateway against third parties. A class allows it for data addresses of that clas
 	{Name: "FactsAdvertise", Contexts: anyServer, Syntax: "on|off", Default: "on", Effect: EffectIgnored,
 		Reason: "FEAT names what the gateway can do", Text: `Whether FEAT names the facts of MLSD.`},
 	{Name: "FactsDefault", Contexts: anyServer, Syntax: "fact …", Default: "the facts the backend's list can tell",
-		Text:  `Facts that translated directory lists (ProxyDirectoryListPolicy LIST) show before the client chooses with OPTS MLST.`,
+		Text: `Facts that translated directory lists (ProxyDirectoryListPolicy LIST) show before the client chooses with OPTS MLST: modify,
+perm, size, type, UNIX.group, UNIX.groupname, UNIX.mode, UNIX.owner, UNIX.ownername. No list tells others.`,
 		parse: listOf(func(s *Settings) *[]string { return &s.Data.DisplayFacts.Default })},
 	{Name: "FactsOptions", Contexts: anyServer, Syntax: "UseSlink|NoAdjustedSymlinks|NoNames …", many: true,
-		Text: `How translated directory lists show links and owners.`,
+		Text: `How translated directory lists (ProxyDirectoryListPolicy LIST) show links and owners. UseSlink shows where links lead.
+NoNames leaves the names of owners and groups out: the backend is asked for their numbers. NoAdjustedSymlinks is how lists are anyway: what
+a link leads to is not looked at.`,
 		parse: options("unknown FactsOption '%s'", []option[Settings]{
 			{"UseSlink", func(s *Settings) *bool { return &s.Data.DisplayFacts.UseSlink }},
 			{"NoAdjustedSymlinks", func(s *Settings) *bool { return &s.Data.DisplayFacts.NoAdjust }},

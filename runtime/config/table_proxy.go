@@ -59,9 +59,11 @@ at the end of an upload, such as scanning it.`,
 		Text: `Which command opens data connections to backends, whatever the client uses on its side. passive tries EPSV and then PASV;
 active tries EPRT and then PORT. PASV suits most old servers.`,
 		parse: oneOf(dataPolicies, "unsupported DataTransferPolicy: %s", func(s *Settings) *DataTransferPolicy { return &s.Proxy.DataTransfer })},
-	{Name: "ProxyDirectoryListPolicy", Contexts: anyServer, Syntax: "client | LIST [UseSlink]", Default: "client",
-		Text: `With LIST, a client's MLSD is sent to the backend as LIST and the answer is translated, for backends that know no MLSD.
-UseSlink shows where symbolic links lead.`,
+	{Name: "ProxyDirectoryListPolicy", Contexts: anyServer, Syntax: "client | LIST [UseSlink] | MLSD", Default: "client",
+		Text: `With LIST, a client's MLSD is sent to the backend as LIST -al and the answer is translated, for backends that know no MLSD;
+FEAT and OPTS MLST speak of the translated lists. UseSlink shows where symbolic links lead. With MLSD (of Sluice only), LIST and
+NLST are sent as MLSD and come out as of ls -l; their options are dropped, but -R, -d and wildcards pass as they are. Not with
+ProxyOptions UseDirectDataTransfers.`,
 		parse: parseListPolicy},
 	{Name: "ProxySourceAddress", Contexts: anyServer, Syntax: "address|name|device",
 		Text: `The local address of connections to backends, and the one announced to them for active transfers. Use it on hosts with
