@@ -105,7 +105,7 @@ func (a *Actor) makeRoom() bool {
 	a.atOnce(func() {
 		for _, b := range ending {
 			a.drop(idOf(b))
-			a.out.change(idOf(b).key(), nil)
+			a.out.Change(idOf(b).key(), nil)
 		}
 	})
 	a.log.Warn().Int("most", a.cfg.Most).Int("given_up", len(ending)).Msg("there are too many bans; those that end soonest are given up")
@@ -145,7 +145,7 @@ func (a *Actor) impose(b messages.Ban) error {
 }
 
 func (a *Actor) write(b messages.Ban) {
-	a.out.change(idOf(b).key(), stores.AppendBan(nil, stores.Ban{Since: b.Since, Until: b.Until, Why: b.Why, Text: b.Text}))
+	a.out.Change(idOf(b).key(), stores.AppendBan(nil, stores.Ban{Since: b.Since, Until: b.Until, Why: b.Why, Text: b.Text}))
 }
 
 // ended says so.
@@ -171,7 +171,7 @@ func (a *Actor) expire(now time.Time) {
 	for i, at := range a.faded {
 		if !now.Before(at) {
 			delete(a.faded, i)
-			a.out.change(i.key(), nil)
+			a.out.Change(i.key(), nil)
 		}
 	}
 }

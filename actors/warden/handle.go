@@ -151,7 +151,7 @@ func (a *Actor) lift(m messages.LiftBan) (n int) {
 		}
 		i := idOf(b)
 		a.drop(i)
-		a.out.change(i.key(), nil)
+		a.out.Change(i.key(), nil)
 		a.ended(i, m.Why)
 		n++
 	}

@@ -1,18 +1,21 @@
 package warden
 
-import "github.com/sluice-gateway/sluice/stores"
+import (
+	"github.com/sluice-gateway/sluice/actors/outbox"
+	"github.com/sluice-gateway/sluice/stores"
+)
 
 // recall takes in what the store gave.
-func (a *Actor) recall(f found) {
-	if f.err != nil {
-		a.log.Warn().Err(f.err).Msg("earlier bans could not be loaded; they do not hold")
+func (a *Actor) recall(f outbox.Found) {
+	if f.Err != nil {
+		a.log.Warn().Err(f.Err).Msg("earlier bans could not be loaded; they do not hold")
 	} else {
 		a.loaded = true
 	}
 	now := a.cfg.Now()
 	a.atOnce(func() {
-		for _, r := range f.records {
-			if _, newer := a.out.waiting[r.Key]; !newer {
+		for _, r := range f.Records {
+			if !a.out.Waits(r.Key) {
 				a.learn(r.Key, r.Value, now)
 			}
 		}
@@ -23,7 +26,7 @@ func (a *Actor) recall(f found) {
 // hear takes in what other gateways wrote.
 func (a *Actor) hear(n stores.News) {
 	if n.Lost || len(n.Records) == 0 && !n.Counts {
-		a.out.reload() // what was written while nobody listened
+		a.out.Reload() // what was written while nobody listened
 	}
 	now := a.cfg.Now()
 	for _, c := range n.Records {

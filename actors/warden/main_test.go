@@ -1,22 +1,20 @@
 package warden_test
 
 import (
-	"bytes"
 	"context"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/sourcegraph/conc"
 	"go.uber.org/goleak"
 
 	"github.com/sluice-gateway/sluice/actors/warden"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
-	"github.com/sluice-gateway/sluice/runtime/supervise"
+	"github.com/sluice-gateway/sluice/runtime/supervise/supervisetest"
 	"github.com/sluice-gateway/sluice/stores"
 	"github.com/sluice-gateway/sluice/stores/memory"
 )
@@ -26,34 +24,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds every wait of a test; it is only used up by a failing one.
 const patience = 10 * time.Second
 
-// lines is a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // house is a warden under a supervisor.
 type house struct {
 	*warden.Actor
 	t    testing.TB
-	log  *lines
+	log  *logtest.Lines
 	stop func() // ends the actor and waits
 }
 
 func start(t testing.TB, cfg warden.Config, servers ...messages.BanRules) *house {
-	h := &house{t: t, log: &lines{}}
+	h := &house{t: t, log: &logtest.Lines{}}
 	if cfg.Store == nil {
 		cfg.Store = in(memory.New())
 	}
@@ -61,16 +41,7 @@ func start(t testing.TB, cfg warden.Config, servers ...messages.BanRules) *house
 	cfg.Log = zerolog.New(h.log).Level(zerolog.InfoLevel)
 	cfg.Bans = cfg.Log
 	h.Actor = warden.New(cfg)
-	tree := supervise.NewTree("test", supervise.Options{})
-	tree.Add(supervise.Child{Actor: h.Actor, Retire: h.Mailbox().Retire, Grace: patience})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg conc.WaitGroup
-	wg.Go(func() {
-		if err := tree.Run(ctx); err != nil {
-			t.Errorf("the tree gave up: %v", err)
-		}
-	})
-	h.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	h.stop = supervisetest.Run(t, h.Actor, h.Mailbox().Retire, nil)
 	h.configure(servers...)
 	return h
 }

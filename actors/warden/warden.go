@@ -24,6 +24,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/sluice-gateway/sluice/actors/outbox"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/stores"
@@ -99,7 +100,7 @@ type Actor struct {
 	lost    uint64 // of passed, what was logged
 
 	// owned by the loop, made anew by each Run
-	out   *outbox
+	out   *outbox.Records
 	sweep *time.Timer
 	armed bool
 }
@@ -160,7 +161,7 @@ func (a *Actor) Run(ctx context.Context) error {
 	storeCtx, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon() // second
 	a.begin(storeCtx)
-	defer a.out.close(abandon) // first
+	defer a.out.Close(abandon) // first
 	defer a.sweep.Stop()
 	a.await(ctx)
 	for {
@@ -169,21 +170,21 @@ func (a *Actor) Run(ctx context.Context) error {
 			a.handle(m)
 		case <-a.sweep.C:
 			a.swept()
-		case found := <-a.out.found:
+		case found := <-a.out.Found():
 			a.recall(found)
-		case news := <-a.out.news:
+		case news := <-a.out.News():
 			a.hear(news)
-		case <-a.out.timer.C:
-			a.out.flush()
-		case err := <-a.out.done:
-			if a.out.flushed(err) {
+		case <-a.out.Due():
+			a.out.Flush()
+		case err := <-a.out.Done():
+			if a.out.Flushed(err) {
 				a.rewrite()
 			}
-		case exit := <-a.out.kids.Exits():
+		case exit := <-a.out.Exits():
 			return fmt.Errorf("the %v ended early: %w", exit.Actor, errors.Join(exit.Err, errEarly))
 		case <-ctx.Done():
 			a.drain()
-			a.out.finish()
+			a.out.Finish()
 			return nil
 		}
 	}
@@ -193,9 +194,9 @@ var errEarly = errors.New("it should outlive the warden")
 
 func (a *Actor) begin(storeCtx context.Context) {
 	if a.out == nil {
-		a.out = newOutbox(a.cfg, a.log)
+		a.out = newOutbox(a)
 	}
-	a.out.open(storeCtx, !a.loaded)
+	a.out.Open(storeCtx, !a.loaded)
 	a.busy = false
 	a.atOnce(func() {}) // a crash may have come between a change and its publication
 	a.sweep, a.armed = time.NewTimer(time.Hour), false
@@ -211,7 +212,7 @@ func (a *Actor) await(ctx context.Context) {
 	late := time.NewTimer(a.cfg.LoadWithin)
 	defer late.Stop()
 	select {
-	case found := <-a.out.found:
+	case found := <-a.out.Found():
 		a.recall(found)
 	case <-late.C:
 		a.log.Warn().Stringer("waited", a.cfg.LoadWithin).Msg("the store is slow; earlier bans hold from when it answers")

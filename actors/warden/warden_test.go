@@ -68,7 +68,7 @@ func TestTheWindowSlides(t *testing.T) {
 func TestManyEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		many := messages.BanRule{On: messages.ClientConnectRate, Count: 1000, Window: 32 * time.Second}
-		h := start(t, warden.Config{}, mainServer(many))
+		h := start(t, warden.Config{SweepEvery: time.Minute}, mainServer(many)) // six weeks pass
 		defer h.stop()
 		for range 999 {
 			h.Happened(messages.EventHappened{What: messages.ClientConnectRate, By: visitor("@192.0.2.1")})
