@@ -33,6 +33,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sluice-gateway/sluice/actors/health/standing"
+	"github.com/sluice-gateway/sluice/actors/outbox"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
@@ -132,7 +133,7 @@ type Actor struct {
 	loaded   bool
 
 	// owned by the loop, made anew by each Run
-	out     *outbox
+	out     *outbox.Records
 	kids    *supervise.Group // the checks
 	running int              // of them
 	late    bool             // checks cannot keep up, which was said
@@ -167,7 +168,7 @@ func (a *Actor) Run(ctx context.Context) error {
 	storeCtx, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon() // third
 	a.begin(storeCtx)
-	defer a.out.close(abandon) // second
+	defer a.out.Close(abandon) // second
 	checkCtx, stopChecks := context.WithCancel(ctx)
 	defer func() { stopChecks(); a.kids.Wait() }() // first
 	defer a.alarm.Stop()
@@ -182,21 +183,21 @@ func (a *Actor) Run(ctx context.Context) error {
 			a.alarmed(checkCtx)
 		case exit := <-a.kids.Exits():
 			a.checkEnded(exit)
-		case found := <-a.out.found:
+		case found := <-a.out.Found():
 			a.recall(found)
-		case news := <-a.out.news:
+		case news := <-a.out.News():
 			a.hear(news)
-		case <-a.out.timer.C:
-			a.out.flush()
-		case err := <-a.out.done:
-			if a.out.flushed(err) {
+		case <-a.out.Due():
+			a.out.Flush()
+		case err := <-a.out.Done():
+			if a.out.Flushed(err) {
 				a.rewrite()
 			}
-		case exit := <-a.out.kids.Exits():
+		case exit := <-a.out.Exits():
 			return fmt.Errorf("the %v ended early: %w", exit.Actor, errors.Join(exit.Err, errEarly))
 		case <-ctx.Done():
 			a.drain()
-			a.out.finish()
+			a.out.Finish()
 			return nil
 		}
 	}
@@ -207,9 +208,9 @@ var errEarly = errors.New("it should outlive the health actor")
 // begin makes what each Run has anew.
 func (a *Actor) begin(storeCtx context.Context) {
 	if a.out == nil {
-		a.out = newOutbox(a.cfg, a.log)
+		a.out = newOutbox(a)
 	}
-	a.out.open(storeCtx, !a.loaded)
+	a.out.Open(storeCtx, !a.loaded)
 	a.kids, a.running = supervise.NewGroup(a.cfg.Checks), 0
 	a.untold, a.patient, a.refresh = nil, time.Time{}, a.cfg.Now().Add(a.cfg.Refresh)
 	a.alarm, a.alarmAt = time.NewTimer(time.Hour), time.Time{}
@@ -228,7 +229,7 @@ func (a *Actor) await(ctx context.Context) {
 	late := time.NewTimer(a.cfg.LoadWithin)
 	defer late.Stop()
 	select {
-	case found := <-a.out.found:
+	case found := <-a.out.Found():
 		a.recall(found)
 	case <-late.C:
 		a.log.Warn().Stringer("waited", a.cfg.LoadWithin).Msg("the store is slow; what was known of the backends' health comes later")

@@ -1,7 +1,6 @@
 package health_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +17,9 @@ import (
 	"github.com/sluice-gateway/sluice/actors/health"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
-	"github.com/sluice-gateway/sluice/runtime/supervise"
+	"github.com/sluice-gateway/sluice/runtime/supervise/supervisetest"
 	"github.com/sluice-gateway/sluice/stores"
 	"github.com/sluice-gateway/sluice/stores/memory"
 )
@@ -28,29 +28,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var errDead = errors.New("connection refused")
 
-// lines is a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // house is a health actor under a supervisor, and what policy hears of it.
 type house struct {
 	*health.Actor
 	t    testing.TB
-	log  *lines
+	log  *logtest.Lines
 	stop func() // ends the actor and waits
 
 	mu    sync.Mutex
@@ -63,7 +45,7 @@ type house struct {
 func start(t testing.TB, cfg health.Config) *house { return startDeaf(t, cfg, nil) }
 
 func startDeaf(t testing.TB, cfg health.Config, deaf chan struct{}) *house {
-	h := &house{t: t, log: &lines{}, heard: map[string]messages.HealthChanged{}, seq: map[string]uint64{}, deaf: deaf}
+	h := &house{t: t, log: &logtest.Lines{}, heard: map[string]messages.HealthChanged{}, seq: map[string]uint64{}, deaf: deaf}
 	if cfg.Store == nil {
 		cfg.Store = in(memory.New())
 	}
@@ -71,19 +53,11 @@ func startDeaf(t testing.TB, cfg health.Config, deaf chan struct{}) *house {
 	cfg.Policy = policy
 	cfg.Log = zerolog.New(h.log).Level(zerolog.InfoLevel)
 	h.Actor = health.New(cfg)
-	tree := supervise.NewTree("test", supervise.Options{})
-	tree.Add(supervise.Child{Actor: h.Actor, Retire: h.Mailbox().Retire, Grace: 10 * time.Second})
-	ctx, cancel := context.WithCancel(context.Background())
+	stop := supervisetest.Run(t, h.Actor, h.Mailbox().Retire, nil)
 	listening, deafen := context.WithCancel(context.Background())
 	var wg conc.WaitGroup
-	wg.Go(func() {
-		if err := tree.Run(ctx); err != nil {
-			t.Errorf("the tree gave up: %v", err)
-		}
-		deafen()
-	})
 	wg.Go(func() { h.listen(listening, policy) })
-	h.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	h.stop = sync.OnceFunc(func() { stop(); deafen(); wg.Wait() })
 	return h
 }
 

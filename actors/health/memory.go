@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/actors/health/standing"
+	"github.com/sluice-gateway/sluice/actors/outbox"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/stores"
 )
@@ -77,7 +78,7 @@ func (a *Actor) keep(b *backend, before standing.Standing) {
 func (a *Actor) writeVerdict(b *backend) {
 	v := b.at.Verdict()
 	b.stored = true
-	a.out.put(b.recordKey(), stores.Health{
+	a.put(b.recordKey(), stores.Health{
 		State: uint8(v.State), Since: v.Since, Until: v.Until, Failures: v.Failures, Reason: v.Reason,
 	})
 }
@@ -85,16 +86,16 @@ func (a *Actor) writeVerdict(b *backend) {
 func (a *Actor) writeMode(b *backend) {
 	m := b.at.Mode()
 	b.modeStored = true
-	a.out.put(b.modeKey(), stores.Health{Mode: uint8(m.Mode), Since: m.Since, Reason: m.Why})
+	a.put(b.modeKey(), stores.Health{Mode: uint8(m.Mode), Since: m.Since, Reason: m.Why})
 }
 
 // erase takes a backend's records out of the store.
 func (a *Actor) erase(b *backend) {
 	if b.stored {
-		a.out.remove(b.recordKey())
+		a.remove(b.recordKey())
 	}
 	if b.modeStored {
-		a.out.remove(b.modeKey())
+		a.remove(b.modeKey())
 	}
 	b.stored, b.modeStored = false, false
 }
@@ -122,15 +123,15 @@ func (a *Actor) remember(b *backend, r remembered) {
 
 // recall takes in what the store gave. What a store that is not shared gives
 // is this gateway's own, found before it was started again.
-func (a *Actor) recall(f found) {
-	if f.err != nil {
-		a.log.Warn().Err(f.err).Msg("what was known of the backends' health could not be loaded; all count as up until they fail")
+func (a *Actor) recall(f outbox.Found) {
+	if f.Err != nil {
+		a.log.Warn().Err(f.Err).Msg("what was known of the backends' health could not be loaded; all count as up until they fail")
 	}
 	first := !a.loaded
 	a.loaded = true
 	now := a.cfg.Now()
 	known := map[place]remembered{}
-	for _, r := range f.records {
+	for _, r := range f.Records {
 		h, err := stores.ParseHealth(r.Value)
 		if err != nil {
 			a.log.Warn().Stringer("record", r.Key).Err(err).Msg("a stored record cannot be read; it is passed over")
@@ -151,8 +152,8 @@ func (a *Actor) recall(f found) {
 			a.remember(b, r)
 			a.plan(b)
 		case b == nil && r.worthless(now, a.cfg.Forget):
-			a.out.remove(at.recordKey())
-			a.out.remove(at.modeKey())
+			a.remove(at.recordKey())
+			a.remove(at.modeKey())
 		default:
 			a.take(at, r)
 		}
@@ -214,7 +215,7 @@ func (a *Actor) merge(b *backend, v standing.Verdict, m standing.Mode) {
 // hear takes in what other gateways wrote.
 func (a *Actor) hear(n stores.News) {
 	if n.Lost || len(n.Records) == 0 && !n.Counts {
-		a.out.reload() // what was written while nobody listened
+		a.out.Reload() // what was written while nobody listened
 	}
 	for _, c := range n.Records {
 		if c.Key.Kind != stores.KindHealth || c.Value == nil {

@@ -88,7 +88,7 @@ func TestARealBackend(t *testing.T) {
 // BenchmarkObserve is what a good login costs here.
 func BenchmarkObserve(b *testing.B) {
 	a := New(Config{Policy: mailbox.New[messages.ToPolicy](16), Log: zerolog.Nop()})
-	a.out = newOutbox(a.cfg, a.log)
+	a.out = newOutbox(a)
 	a.alarm = time.NewTimer(time.Hour)
 	defer a.alarm.Stop()
 	url := backendurl.URL{Scheme: backendurl.FTP, Host: "h", Port: 21, Weight: 1}
