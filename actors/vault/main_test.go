@@ -1,22 +1,20 @@
 package vault_test
 
 import (
-	"bytes"
 	"context"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/sourcegraph/conc"
 	"go.uber.org/goleak"
 
 	"github.com/sluice-gateway/sluice/actors/vault"
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
-	"github.com/sluice-gateway/sluice/runtime/supervise"
+	"github.com/sluice-gateway/sluice/runtime/supervise/supervisetest"
 	"github.com/sluice-gateway/sluice/stores"
 	"github.com/sluice-gateway/sluice/stores/memory"
 )
@@ -28,24 +26,6 @@ const (
 	two = "ftp://two.example:21"
 )
 
-// lines is a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // in opens a store that is open already.
 func in(store stores.Store) func() stores.Store { return func() stores.Store { return store } }
 
@@ -53,13 +33,13 @@ func in(store stores.Store) func() stores.Store { return func() stores.Store { r
 type house struct {
 	*vault.Vault
 	t    testing.TB
-	log  *lines
+	log  *logtest.Lines
 	stop func() // ends the actor and waits
 }
 
 // build makes a vault; open lets it run.
 func build(t testing.TB, cfg vault.Config) *house {
-	h := &house{t: t, log: &lines{}, stop: func() {}}
+	h := &house{t: t, log: &logtest.Lines{}, stop: func() {}}
 	if cfg.Store == nil {
 		cfg.Store = in(memory.New())
 	}
@@ -72,16 +52,7 @@ func build(t testing.TB, cfg vault.Config) *house {
 }
 
 func (h *house) open() *house {
-	tree := supervise.NewTree("test", supervise.Options{})
-	tree.Add(supervise.Child{Actor: h.Vault, Retire: h.Mailbox().Retire, Grace: 10 * time.Second})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg conc.WaitGroup
-	wg.Go(func() {
-		if err := tree.Run(ctx); err != nil {
-			h.t.Errorf("the tree gave up: %v", err)
-		}
-	})
-	h.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	h.stop = supervisetest.Run(h.t, h.Vault, h.Mailbox().Retire, nil)
 	return h
 }
 

@@ -26,6 +26,7 @@ type shelf struct {
 	ages    *list.List // of *entry, the oldest first
 	bytes   int
 	dirty   map[place]bool // what the store does not have as it is here
+	sent    []place        // what is on its way there
 }
 
 type entry struct {
@@ -143,10 +144,14 @@ func (s *shelf) touchAll() {
 	}
 }
 
-func (s *shelf) changed() bool { return len(s.dirty) > 0 }
+// unwritten counts the changes that the store has not confirmed.
+func (s *shelf) unwritten() int { return len(s.dirty) + len(s.sent) }
 
-// batch takes out of dirty what fits into one batch.
-func (s *shelf) batch() (places []place, changes []stores.Change) {
+// Waiting counts what the store does not have as it is here.
+func (s *shelf) Waiting() int { return len(s.dirty) }
+
+// Take takes out of dirty what fits into one batch.
+func (s *shelf) Take() (changes []stores.Change, durable bool) {
 	size := 0
 	for p := range s.dirty {
 		c := stores.Delete(p.key())
@@ -164,7 +169,17 @@ func (s *shelf) batch() (places []place, changes []stores.Change) {
 			break
 		}
 		delete(s.dirty, p)
-		places, changes = append(places, p), append(changes, c)
+		s.sent, changes = append(s.sent, p), append(changes, c)
 	}
-	return places, changes
+	return changes, false
+}
+
+// Settle makes what was not written wait again, as it is then.
+func (s *shelf) Settle(written bool) {
+	for _, p := range s.sent {
+		if !written {
+			s.touch(p)
+		}
+	}
+	s.sent = nil
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/sluice-gateway/sluice/actors/outbox"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/stores"
@@ -80,7 +81,7 @@ type Vault struct {
 	// owned by the loop; shelf.open is read by everybody
 	shelf  *shelf
 	loaded bool
-	out    *outbox
+	out    *outbox.Outbox
 }
 
 // New returns a vault that waits for Run.
@@ -88,6 +89,7 @@ func New(cfg Config) *Vault {
 	cfg = cfg.withDefaults()
 	v := &Vault{cfg: cfg, box: mailbox.New[messages.ToVault](cfg.Mailbox), shelf: newShelf(cfg.Most, cfg.MostBytes)}
 	v.log = cfg.Log.With().Str("actor", v.String()).Logger()
+	v.out = newOutbox(v)
 	return v
 }
 
@@ -102,11 +104,8 @@ func (v *Vault) Run(ctx context.Context) error {
 	// The store must still answer when ctx has ended, for the last writes.
 	storeCtx, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	if v.out != nil { // an earlier life: whether the store took its last batch is not known
-		v.out.requeue()
-	}
-	v.out = newOutbox(storeCtx, v.cfg, v.log, v.shelf, v.loaded)
-	defer v.out.close(abandon)
+	v.out.Open(storeCtx, !v.loaded)
+	defer v.out.Close(abandon)
 	sweep := time.NewTicker(v.cfg.SweepEvery)
 	defer sweep.Stop()
 	for {
@@ -114,19 +113,21 @@ func (v *Vault) Run(ctx context.Context) error {
 		select {
 		case m := <-v.box.C():
 			v.handle(m)
-		case found := <-v.out.found:
+		case found := <-v.out.Found():
 			v.restore(found)
-		case <-v.out.timer.C:
-			v.out.flush()
-		case err := <-v.out.done:
-			v.out.flushed(err)
+		case <-v.out.Due():
+			v.out.Flush()
+		case err := <-v.out.Done():
+			if v.out.Flushed(err) {
+				v.shelf.touchAll()
+			}
 		case <-sweep.C:
 			v.shelf.sweep(v.cfg.Now().Add(-v.cfg.Age))
-		case exit := <-v.out.kids.Exits():
+		case exit := <-v.out.Exits():
 			return fmt.Errorf("the %v ended early: %w", exit.Actor, errors.Join(exit.Err, errEarly))
 		case <-ctx.Done():
 			v.drain()
-			v.out.finish()
+			v.out.Finish()
 			return nil
 		}
 	}
@@ -139,9 +140,7 @@ func (v *Vault) settle() {
 	if n := v.lost.Swap(0); n > 0 {
 		v.log.Warn().Uint64("dropped", n).Msg("too many TLS sessions at once; those dropped are not resumed")
 	}
-	if v.shelf.changed() {
-		v.out.arm(v.cfg.FlushEvery)
-	}
+	v.out.Changed()
 }
 
 // drain handles what was sent before the end.
@@ -164,7 +163,7 @@ func (v *Vault) handle(m messages.ToVault) {
 		v.shelf.remove(place{m.Owner, m.Backend})
 	case messages.DescribeVault:
 		m.Reply <- messages.VaultDescribed{
-			Sessions: len(v.shelf.entries), Bytes: v.shelf.bytes, Unwritten: v.out.unwritten(), Loaded: v.loaded,
+			Sessions: len(v.shelf.entries), Bytes: v.shelf.bytes, Unwritten: v.shelf.unwritten(), Loaded: v.loaded,
 		}
 	default:
 		v.log.Error().Type("message", m).Msg("a message that the vault does not know; it is dropped")
@@ -182,10 +181,11 @@ func (v *Vault) keep(m messages.KeepSession) {
 }
 
 // restore takes in what an earlier process left.
-func (v *Vault) restore(f found) {
+func (v *Vault) restore(given outbox.Found) {
+	f := sift(given.Records)
 	switch {
-	case f.err != nil:
-		v.log.Warn().Err(f.err).Msg("TLS sessions could not be loaded; backends are met with full handshakes first")
+	case given.Err != nil:
+		v.log.Warn().Err(fmt.Errorf("load TLS sessions: %w", given.Err)).Msg("TLS sessions could not be loaded; backends are met with full handshakes first")
 	case f.unreadable != nil:
 		v.log.Warn().Err(f.unreadable).Int("records", f.bad).Msg("stored TLS sessions that cannot be read are thrown away")
 	}
