@@ -62,10 +62,10 @@ type BanKind uint8
 
 // The kinds of bans.
 const (
-	HostBan  BanKind = iota // the client's address
+	HostBan  BanKind = iota // the client's address, or with IPv6 its network of 64 bits
 	UserBan                 // a user name, wherever it comes from
 	ClassBan                // a <Class>
-	PairBan                 // a user name from one address: user@address
+	PairBan                 // a user name from one host: user@address
 )
 
 func (k BanKind) String() string { return [...]string{"host", "user", "class", "user at host"}[k] }
@@ -128,7 +128,7 @@ type ConfigureBans struct {
 type Ban struct {
 	Kind   BanKind
 	Server string // stable name of the virtual server that it holds for; empty: all
-	Name   string // address, user, class, or user@address
+	Name   string // address or network (2001:db8:1:2::/64), user, class, or user@address
 	Since  time.Time
 	Until  time.Time // zero: until it is lifted
 	Why    string    // for people

@@ -183,6 +183,13 @@ func (a *Actor) learn(k stores.Key, value []byte, now time.Time) {
 	if !known {
 		return // of a later release, which looks after it
 	}
+	if name, err := canonical(i.kind, i.name); err != nil || name != i.name {
+		if value != nil {
+			a.log.Warn().Stringer("record", k).Msg("a stored ban is of nobody whom bans are of; it is thrown away")
+			a.out.Change(k, nil)
+		}
+		return
+	}
 	mine, there := a.find(i)
 	if value == nil {
 		if there && inForce(mine, now) {

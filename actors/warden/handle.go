@@ -3,7 +3,6 @@ package warden
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/messages"
@@ -116,7 +115,7 @@ func (a *Actor) setBan(b messages.Ban) error {
 	return a.impose(b)
 }
 
-// canonical is how bans write a name: addresses have one form only.
+// canonical is how bans write a name: hosts have one form only.
 func canonical(kind messages.BanKind, name string) (string, error) {
 	user, host := "", name
 	if kind == messages.PairBan {
@@ -127,11 +126,11 @@ func canonical(kind messages.BanKind, name string) (string, error) {
 		user, host = name[:at+1], name[at+1:]
 	}
 	if kind == messages.HostBan || kind == messages.PairBan {
-		addr, err := netip.ParseAddr(host)
+		host, err := parseHost(host)
 		if err != nil {
 			return "", err
 		}
-		name = user + hostName(addr)
+		name = user + host
 	}
 	if name == "" || len(name) > maxName || int(kind) >= len(letters) {
 		return "", errNobody

@@ -58,7 +58,7 @@ func TestTalliesAgreeWithThePlainLaw(t *testing.T) {
 
 func TestRecordsFindTheirBans(t *testing.T) {
 	for _, want := range []id{
-		{subject{messages.HostBan, "192.0.2.1"}, "main"}, {subject{messages.HostBan, "2001:db8::1"}, ""},
+		{subject{messages.HostBan, "192.0.2.1"}, "main"}, {subject{messages.HostBan, "2001:db8::/64"}, ""},
 		{subject{messages.UserBan, "a:b@c"}, "x@y:21"}, {subject{messages.ClassBan, "staff"}, "main"}, {subject{messages.PairBan, "joe@::1"}, "main"},
 	} {
 		if got, ok := idOfKey(want.key()); !ok || got != want {

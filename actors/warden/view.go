@@ -2,7 +2,6 @@ package warden
 
 import (
 	"maps"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -99,14 +98,6 @@ func subjectOf(kind messages.BanKind, by messages.Visitor) (subject, bool) {
 	return s, s.name != "" && len(s.name) <= maxName
 }
 
-// hostName is the one text that an address has here.
-func hostName(a netip.Addr) string {
-	if !a.IsValid() {
-		return ""
-	}
-	return a.Unmap().WithZone("").String()
-}
-
 // banned finds the ban that keeps a visitor out.
 func (v *view) banned(by messages.Visitor, now time.Time) (messages.Ban, *rules, bool) {
 	r := v.rules[place{by.Server, by.Class}]
@@ -135,7 +126,7 @@ func told(text string, by messages.Visitor) string {
 	if !strings.Contains(text, "%") {
 		return text
 	}
-	return strings.NewReplacer("%a", orNone(hostName(by.Host)), "%u", orNone(printable(by.User)), "%c", orNone(by.Class)).Replace(text)
+	return strings.NewReplacer("%a", orNone(addrText(by.Host)), "%u", orNone(printable(by.User)), "%c", orNone(by.Class)).Replace(text)
 }
 
 func orNone(s string) string {

@@ -53,7 +53,8 @@ var banRows = []Directive{
 is the host, by AnonRejectPasswords, BadProtocol, ClientConnectRate, EmptyPassword, MaxClientsPerHost, MaxCommandRate,
 MaxConnectionsPerHost, MaxLoginAttempts, RootLogin, TimeoutIdle, TimeoutLogin, TimeoutNoTransfer, TLSHandshake, UnhandledCommand;
 the user, by MaxClientsPerUser, MaxHostsPerUser; the user from that host, by MaxLoginAttemptsFromUser; the class, by
-MaxClientsPerClass.`,
+MaxClientsPerClass. A host is an IPv4 address; with IPv6 it is a network of 64 bits (2001:db8:1:2::/64), as whoever has one address
+there has all. Strangers who share such a network behind NAT64 count by their address.`,
 		parse: parseBanOnEvent},
 }
 
