@@ -9,13 +9,14 @@ import (
 // The data addresses of RFC 959 (PORT, PASV: h1,h2,h3,h4,p1,p2) and RFC 2428
 // (EPRT: |family|address|port|, EPSV: |||port|). Which addresses are allowed
 // is no question of grammar and not asked here; only address and port zero,
-// which name nothing, are refused. All errors are *AddrError.
+// which name nothing, are refused. In a 227 address zero is the server's own, as
+// some behind NAT write it. All errors are *AddrError.
 
 // ParsePORT reads the argument of PORT.
 func ParsePORT(arg string) (netip.AddrPort, error) {
 	six, rest, ok := sixNumbers(strings.Trim(arg, " "))
 	if ok && rest == "" {
-		if ap, ok := six.addrPort(); ok {
+		if ap, ok := six.addrPort(); ok && !ap.Addr().IsUnspecified() {
 			return ap, nil
 		}
 	}
@@ -36,7 +37,7 @@ func FormatPORT(ap netip.AddrPort) (string, error) {
 
 // ParsePASVReply reads the address of a 227 reply: the first six numbers
 // joined by commas anywhere in its text, since RFC 959 does not say where they
-// stand (RFC 1123 §4.1.2.6).
+// stand (RFC 1123 §4.1.2.6). Address zero is passed on.
 func ParsePASVReply(text string) (netip.AddrPort, error) {
 	for rest := text; ; {
 		i := strings.IndexAny(rest, "0123456789")
@@ -165,10 +166,7 @@ func (n six) addrPort() (netip.AddrPort, bool) {
 		b[i] = byte(v)
 	}
 	addr, port := netip.AddrFrom4([4]byte(b[:4])), uint16(b[4])<<8|uint16(b[5])
-	if addr.IsUnspecified() || port == 0 {
-		return netip.AddrPort{}, false
-	}
-	return netip.AddrPortFrom(addr, port), true
+	return netip.AddrPortFrom(addr, port), port != 0
 }
 
 // sixNumbers reads six numbers joined by commas, spaces allowed after a comma,

@@ -103,7 +103,7 @@ func TestParsePASVReply(t *testing.T) {
 		{"the first row counts when it is bad", "256,0,2,1,4,1 192,0,2,2,4,1", "bad"},
 		{"a long number", "192,0,2,1,4,99999999999999999999", "bad"},
 		{"port zero", "(192,0,2,1,0,0)", "bad"},
-		{"address zero", "(0,0,0,0,4,1)", "bad"},
+		{"address zero is the server's own", "(0,0,0,0,4,1)", "0.0.0.0:1025"},
 		{"five numbers", "(192,0,2,1,4)", "bad"},
 		{"no numbers", "Entering Passive Mode", "bad"},
 		{"nothing", "", "bad"},

@@ -203,6 +203,17 @@ func ProtectionUnknown(level string) Reply {
 // connection.
 func MethodUnknown(arg string) Reply { return NewReply(504, "SSCN "+echo(arg)+" unsupported") }
 
+// ProtectionUnsupported answers a PROT that exists, where it cannot be had.
+func ProtectionUnsupported(level string) Reply {
+	return NewReply(536, "PROT "+echo(level)+" unsupported")
+}
+
+// ProtectionDiffers answers a transfer between two others whose data connections
+// are protected in different ways (RFC 4217).
+func ProtectionDiffers() Reply {
+	return NewReply(521, "Data connection cannot be opened with this PROT setting")
+}
+
 // FamilyUnknown answers EPRT with a family other than those we have.
 func FamilyUnknown(ipv6 bool) Reply {
 	families := "(1)"

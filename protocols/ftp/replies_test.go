@@ -57,6 +57,8 @@ func TestReplyTexts(t *testing.T) {
 		{AlreadySecure(), "503 Unwilling to accept second AUTH"},
 		{AuthMissing(), "504 AUTH requires at least one argument"},
 		{MethodUnknown("ON"), "504 SSCN ON unsupported"},
+		{ProtectionUnsupported("P"), "536 PROT P unsupported"},
+		{ProtectionDiffers(), "521 Data connection cannot be opened with this PROT setting"},
 		{ServerMethod(), "200 SSCN:SERVER METHOD"},
 		{NothingToClear(), "533 CCC not allowed on insecure control connection"},
 		{DataInsecure(), "425 Unable to build data connection: Operation not permitted"},

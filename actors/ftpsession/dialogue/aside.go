@@ -78,7 +78,9 @@ func (m *Machine) abortTransfer() {
 	}
 	m.do(SendAbort{})
 	m.breakOff()
-	m.linger()
+	if !t.direct {
+		m.linger()
+	}
 	if t.hasFinal { // its last word came already: the next one answers ABOR
 		t.hasFinal = false
 		m.abortAnswer(t.final)
@@ -100,6 +102,8 @@ func (m *Machine) abortAnswer(r ftp.Reply) {
 	t := m.xfer
 	t.abort.replies++
 	switch {
+	case t.direct: // whether it was cut off, the backend knows
+		m.linger()
 	case t.abort.replies == 1 && !r.Negative():
 		t.abort.spare, r = r, ftp.TransferAborted()
 	case t.abort.replies == 2 && r.Code == 426 && t.abort.spare.Code == 226:

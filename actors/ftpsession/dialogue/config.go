@@ -27,6 +27,7 @@ type Config struct {
 	ShowFeatures  bool // ProxyOptions ShowFeatures
 	IgnoreForeign bool // ProxyOptions IgnoreForeignAddress
 	AllowForeign  bool // ProxyOptions AllowForeignAddress
+	Direct        Direct
 
 	Masquerade netip.Addr // MasqueradeAddress; zero: our end of the control connection
 	// TLSMasquerade is shown in its place to clients in TLS (TLSMasqueradeAddress),

@@ -251,6 +251,8 @@ func lostReply() ftp.Reply { return ftp.Closing("Lost connection to server") }
 // replyReceived hands a reply of the backend to whoever waits for it.
 func (m *Machine) replyReceived(r ftp.Reply) {
 	switch {
+	case m.xfer != nil && m.xfer.direct:
+		m.directReply(r)
 	case m.xfer != nil:
 		m.transferReply(r)
 	case r.Code == 421 && m.back.bound: // answers anything, and is the last word
@@ -270,6 +272,10 @@ func (m *Machine) replyReceived(r ftp.Reply) {
 
 // deliver gives a final reply to what waits for it.
 func (m *Machine) deliver(r ftp.Reply) {
+	if m.xfer != nil { // a direct one
+		m.transferReply(r)
+		return
+	}
 	then := m.await
 	m.await = nil
 	then(m, r)

@@ -19,6 +19,7 @@ func worldConfig(kind, tls, late byte) Config {
 	cfg.LimitLogins = kind&1 != 0
 	cfg.Selection, cfg.MaxLoginAttempts = Selection(late)%(AtDestination+1), int(late>>2)%4
 	cfg.Forward.Method = destination.Method(late>>4) % (destination.UserAtSNI + 1)
+	cfg.Direct = Direct{On: late>>6 == 3, Check: kind&16 != 0}
 	cfg.DataPolicy = DataPolicy(kind>>1) % (OnlyEPRT + 1)
 	cfg.BackendTLS, cfg.Protection = BackendTLS(tls)%(TLSLikeClient+1), Protection(tls>>2)%(ProtectClear+1)
 	if cfg.TLS.Enabled = tls&16 != 0; cfg.TLS.Enabled {

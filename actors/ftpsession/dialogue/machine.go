@@ -312,9 +312,9 @@ func (m *Machine) frontendLost(ev messages.FrontendLost) {
 	m.gone = true
 	t := m.xfer
 	switch {
-	case t == nil || t.finished:
+	case t == nil || t.finished && !t.direct:
 		m.end("client closed the connection")
-	case t.upload && t.clean && t.goodbye == "":
+	case t.upload && t.clean && !t.direct && t.goodbye == "":
 		// The whole file was passed on: its end stays an end.
 		m.note(Info, "client lost after its upload", ev.Err)
 		t.goodbye = "client lost after its upload"

@@ -41,6 +41,9 @@ func (o *offer) pending() bool  { return o.state != offerIdle }
 func (o *offer) complete() bool { return o.state == offerIdle && o.front.set && o.back.set }
 
 func (m *Machine) pasv(c ftp.Command) {
+	if m.arranges(c) {
+		return
+	}
 	if m.cfg.Client.Addr().Is6() {
 		m.answer(ftp.NoPassiveIPv6())
 		return
@@ -48,9 +51,16 @@ func (m *Machine) pasv(c ftp.Command) {
 	m.negotiate(c, netip.AddrPort{})
 }
 
-func (m *Machine) epsv(c ftp.Command) { m.negotiate(c, netip.AddrPort{}) }
+func (m *Machine) epsv(c ftp.Command) {
+	if !m.arranges(c) {
+		m.negotiate(c, netip.AddrPort{})
+	}
+}
 
 func (m *Machine) port(c ftp.Command) {
+	if !m.cfg.Direct.Check && m.arranges(c) {
+		return
+	}
 	addr, err := ftp.ParsePORT(c.Arg)
 	if err != nil {
 		m.answer(ftp.MalformedAddress(c.Verb))
@@ -60,6 +70,9 @@ func (m *Machine) port(c ftp.Command) {
 }
 
 func (m *Machine) eprt(c ftp.Command) {
+	if !m.cfg.Direct.Check && m.arranges(c) {
+		return
+	}
 	addr, hasAddr, err := ftp.ParseEPRT(c.Arg)
 	switch {
 	case errors.Is(err, ftp.ErrUnknownFamily):
@@ -82,7 +95,7 @@ func (m *Machine) eprt(c ftp.Command) {
 func (m *Machine) active(c ftp.Command, addr netip.AddrPort) {
 	ip := addr.Addr().Unmap()
 	client := m.cfg.Client.Addr()
-	if isPublic(client) && isPublic(m.cfg.Local.Addr()) && ip.IsPrivate() {
+	if isPublic(client) && isPublic(m.cfg.Local.Addr()) && ip.IsPrivate() && !m.cfg.Direct.On {
 		ip = client // a client behind NAT that names its inner address
 	}
 	if ip != client && !m.foreignAllowed(ip) || addr.Port() < 1024 {
@@ -91,7 +104,9 @@ func (m *Machine) active(c ftp.Command, addr netip.AddrPort) {
 		m.answer(ftp.IllegalAddress(c.Verb))
 		return
 	}
-	m.negotiate(c, netip.AddrPortFrom(ip, addr.Port()))
+	if !m.arranges(c) {
+		m.negotiate(c, netip.AddrPortFrom(ip, addr.Port()))
+	}
 }
 
 func (m *Machine) foreignAllowed(ip netip.Addr) bool {
@@ -100,6 +115,11 @@ func (m *Machine) foreignAllowed(ip netip.Addr) bool {
 
 func isPublic(a netip.Addr) bool {
 	return a.IsGlobalUnicast() && !a.IsPrivate()
+}
+
+// isInner reports an address that leads nowhere from outside of its network.
+func isInner(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast()
 }
 
 // negotiate starts over with both sides; addr is the client's in active mode.
@@ -235,13 +255,17 @@ func (m *Machine) passiveAddr(verb string, r ftp.Reply) (netip.AddrPort, error) 
 		return netip.AddrPortFrom(peer, port), err
 	}
 	addr, err := ftp.ParsePASVReply(r.Text)
+	own := netip.AddrPortFrom(peer, addr.Port())
 	switch {
 	case err != nil:
 		return addr, err
 	case addr.Port() < 1024:
 		return addr, errReserved
 	case addr.Addr().Unmap() == peer, m.cfg.IgnoreForeign:
-		return netip.AddrPortFrom(peer, addr.Port()), nil
+		return own, nil
+	case addr.Addr().IsUnspecified(), isPublic(peer) && isInner(addr.Addr()) && !m.cfg.AllowForeign:
+		m.do(Note{Level: Info, Addr: addr, Text: "backend named an address that only means something to itself, connecting to its own"})
+		return own, nil
 	case m.cfg.AllowForeign:
 		return addr, nil
 	}

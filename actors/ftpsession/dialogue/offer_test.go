@@ -3,6 +3,8 @@ package dialogue
 import (
 	"net/netip"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
 
 // pasv agrees on a data connection for greeted sessions.
@@ -93,7 +95,7 @@ func TestOfferPassive(t *testing.T) {
 			C: PASV
 			drop offers
 			>B PASV
-			B: 227 go (10,0,0,1,19,136)
+			B: 227 go (203,0,113,66,19,136)
 			drop offers
 			>C 500 PASV: Operation not permitted
 			C: RETR f
@@ -123,6 +125,12 @@ func TestOfferPassive(t *testing.T) {
 			C: RETR f
 			>B RETR f
 			start down front=listen back=10.0.0.1:5000`},
+		{"a_private_227_of_a_public_backend_means_the_backend", nil, greeted + signedIn + passiveFrom("10,0,0,1", "198.51.100.5")},
+		{"and_so_does_its_loopback_address", nil, greeted + signedIn + passiveFrom("127,0,0,1", "198.51.100.5")},
+		{"and_one_of_its_link", nil, greeted + signedIn + passiveFrom("169,254,169,254", "198.51.100.5")},
+		{"and_no_address_at_all", nil, greeted + signedIn + passiveFrom("0,0,0,0", "198.51.100.5")},
+		{"that_is_no_address_to_follow", func(c *Config) { c.AllowForeign = true }, greeted + signedIn + passiveFrom("0,0,0,0", "198.51.100.5")},
+		{"IgnoreForeignAddress_wins", func(c *Config) { c.AllowForeign, c.IgnoreForeign = true, true }, greeted + signedIn + passiveFrom("203,0,113,66", "198.51.100.5")},
 		{"a_reserved_port_in_227_is_refused", func(c *Config) { c.IgnoreForeign = true }, greeted + signedIn + `
 			C: PASV
 			drop offers
@@ -314,4 +322,43 @@ func TestOfferActive(t *testing.T) {
 			C: PORT 192,0,2,7,19,136
 			>C 500 Illegal PORT command`},
 	})
+}
+
+// passiveFrom is a PASV to which the backend names one address, and is
+// connected to at another.
+func passiveFrom(named, used string) string {
+	return `
+			C: PASV
+			drop offers
+			>B PASV
+			B: 227 go (` + named + `,19,136)
+			listen front
+			listening front 4000
+			>C 227 Entering Passive Mode (192,0,2,1,15,160).
+			C: RETR f
+			>B RETR f
+			start down front=listen back=` + used + `:5000`
+}
+
+// TestOfferPassivePrivate: a backend in a private network has no inner addresses
+// to hide, so what it names is another's.
+func TestOfferPassivePrivate(t *testing.T) {
+	m := New(usual(), epoch)
+	for _, tt := range []struct{ peer, named, want string }{
+		{"10.0.0.5", "(10,0,0,5,19,136)", "10.0.0.5"},
+		{"10.0.0.5", "(10,0,0,6,19,136)", ""},
+		{"10.0.0.5", "(127,0,0,1,19,136)", ""},
+		{"10.0.0.5", "(0,0,0,0,19,136)", "10.0.0.5"},
+		{"127.0.0.1", "(127,0,0,9,19,136)", ""},
+		{"127.0.0.1", "(10,0,0,1,19,136)", ""},
+		{"198.51.100.5", "(203,0,113,66,19,136)", ""},
+		{"198.51.100.5", "(192,168,0,1,19,136)", "198.51.100.5"},
+		{"2001:db8::5", "(10,0,0,1,19,136)", "2001:db8::5"},
+	} {
+		m.back.remote = netip.AddrPortFrom(netip.MustParseAddr(tt.peer), 21)
+		got, err := m.passiveAddr(ftp.PASV, ftp.NewReply(227, "go "+tt.named))
+		if (err == nil) != (tt.want != "") || err == nil && got.Addr().String() != tt.want {
+			t.Errorf("%s named %s: %v, %v, want %q", tt.peer, tt.named, got, err, tt.want)
+		}
+	}
 }

@@ -119,7 +119,7 @@ func (m *Machine) firstProt() {
 	case ProtectRequired:
 		level = "P"
 	case ProtectAsClient:
-		if m.front.secure && !m.front.private {
+		if (m.front.secure || m.cfg.Direct.On) && !m.front.private {
 			m.greet() // in clear until the client says PROT P
 			return
 		}

@@ -164,6 +164,8 @@ func (m *Machine) prot(c ftp.Command) {
 		m.answer(ftp.ProtectionUnknown(c.Arg))
 	case level == "C" && need.Data, level == "P" && need.NoData:
 		m.answer(ftp.UnwillingToProtect())
+	case m.cfg.Direct.On && m.phase == loggedIn:
+		m.directProt(level == "P", c)
 	case m.cfg.Protection == ProtectAsClient && m.back.link.secure:
 		m.protBoth(level == "P", c)
 	default:

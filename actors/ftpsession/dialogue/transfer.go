@@ -24,6 +24,7 @@ type transfer struct {
 	cmd    ftp.Command
 	upload bool
 	began  time.Time
+	direct bool // its data goes past us (direct.go)
 
 	proceeding bool      // the backend said 1xx
 	final      ftp.Reply // its last word, held until the data is settled
@@ -53,6 +54,10 @@ func (m *Machine) upload(c ftp.Command)   { m.transfer(c, true) }
 // transfer starts a transfer. Without a data connection agreed on, the backend
 // may say so itself.
 func (m *Machine) transfer(c ftp.Command, upload bool) {
+	if m.cfg.Direct.On {
+		m.directTransfer(c, upload)
+		return
+	}
 	o := m.offer
 	m.offer = offer{}
 	if m.back.link.exposed(m.cfg.Protection) {
@@ -83,9 +88,9 @@ func (m *Machine) noDataReply(r ftp.Reply) {
 }
 
 // moving reports whether bytes may be under way, which the data channel
-// watches over (TimeoutStalled).
+// watches over (TimeoutStalled), or nobody can.
 func (t *transfer) moving() bool {
-	return t != nil && t.proceeding && !t.ended && !t.finished
+	return t != nil && t.proceeding && (t.direct && !t.abort.on || !t.ended && !t.finished)
 }
 
 // transferReply sorts a reply of the backend into the transfer's books. A
@@ -93,7 +98,7 @@ func (t *transfer) moving() bool {
 // STAT and NOOP come between 1xx and the last word, or after it.
 func (m *Machine) transferReply(r ftp.Reply) {
 	t := m.xfer
-	if r.Code == 150 && t.proceeding && (t.broken || t.err != nil) {
+	if r.Code == 150 && t.proceeding && (t.broken || t.err != nil || t.direct && t.abort.on) {
 		// Pure-FTPd's last word on a transfer that was broken off is a second
 		// 150, with the time it took.
 		r = ftp.TransferAborted()

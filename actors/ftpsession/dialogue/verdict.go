@@ -32,6 +32,7 @@ func (m *Machine) conclude() {
 func (m *Machine) closeBooks() {
 	m.record(m.xfer)
 	m.xfer = nil
+	m.settleDoubt()
 	m.clock.transferred(m.now)
 }
 
