@@ -26,6 +26,8 @@ type LimitSection struct {
 	AllowClass, DenyClass []NameExpr
 	IgnoreHidden          bool
 	Pos                   conf.Pos
+
+	depth uint8 // how far in it stands: <Global>, the server, a section for some clients
 }
 
 // Client is who asks. Groups are known only if the gateway authenticated.

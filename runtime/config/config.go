@@ -78,10 +78,11 @@ type Server struct {
 	IsDefault bool         // DefaultServer on: takes connections nobody else claims
 	Pos       conf.Pos     // where it is defined
 
-	Overlays []Overlay // <IfUser>, <IfGroup>, <IfAuthenticated>: kept for later use
+	Overlays []Overlay // <IfUser>, <IfGroup>, <IfAuthenticated>
 
 	base    *Settings
 	byClass map[string]*Settings
+	parts   parts
 }
 
 // Settings returns what applies to a client of a class ("" = of none),
@@ -93,31 +94,6 @@ func (s *Server) Settings(class string) *Settings {
 	}
 	return s.base
 }
-
-// Overlay is a section that depends on who logged in.
-type Overlay struct {
-	Kind  OverlayKind
-	Match NameExpr // empty for OverlayAuthenticated
-	Pos   conf.Pos
-	Names []string // the directives inside, as written in the table
-	set   []effect
-}
-
-// Apply returns a copy of base with the overlay's directives merged in; base
-// stays as it is.
-func (o Overlay) Apply(base *Settings) *Settings {
-	return overlaid(base, o.set)
-}
-
-// OverlayKind names the condition of an Overlay.
-type OverlayKind uint8
-
-// The conditions known after login.
-const (
-	OverlayUser OverlayKind = iota
-	OverlayGroup
-	OverlayAuthenticated
-)
 
 // ClassOf returns the first class, in file order, that a client belongs to,
 // or nil. dnsName is the client's name, empty when it is not known.

@@ -1,13 +1,20 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/protocols/conf"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+)
 
 // Deciding whether a <Limit> lets a command pass. The rules, in short:
 //
-//   - a section that names the command counts before one that names its
-//     group, and that before one for ALL; ALL does not include LOGIN;
-//   - of several LOGIN sections the last one counts, of others the first
-//     that says anything about this client;
+//   - a section that names the command counts before one that names its other
+//     spelling (MKD and XMKD mean the same), that before one for its group, and
+//     that before one for ALL; ALL does not include LOGIN;
+//   - of several LOGIN sections the last one of the innermost place counts, of
+//     others the first that says anything about this client;
 //   - "allow,deny" asks the allow rules first and lets pass by default,
 //     "deny,allow" asks the deny rules first and refuses by default;
 //   - rules about users and groups are passed over while those are unknown.
@@ -15,7 +22,7 @@ import "slices"
 // commandGroups are the groups of commands that <Limit> knows.
 var commandGroups = map[string][]string{
 	"READ":  {"RETR", "SIZE"},
-	"WRITE": {"APPE", "DELE", "MKD", "RMD", "RNTO", "STOR", "STOU", "XMKD", "XRMD"},
+	"WRITE": {"APPE", "DELE", "MFF", "MFMT", "MKD", "RMD", "RNTO", "STOR", "STOU", "XMKD", "XRMD"},
 	"DIRS": {"CDUP", "CWD", "LIST", "MDTM", "MLSD", "MLST", "NLST", "PWD", "RNFR", "STAT",
 		"XCUP", "XCWD", "XPWD"},
 }
@@ -23,52 +30,80 @@ var commandGroups = map[string][]string{
 // login is the pseudo-command of <Limit LOGIN>.
 const login = "LOGIN"
 
-// Allows reports whether a client may use a command, given in upper case
-// ("STOR", "SITE_CHMOD", "LOGIN").
-func (a *Access) Allows(command string, c Client) bool {
+// Ruling is what the <Limit> sections say to a command.
+type Ruling struct {
+	Denied bool
+	At     conf.Pos // of the section that denies
+}
+
+// Judge says whether a client may use a command, given in upper case ("STOR",
+// "SITE_CHMOD", "LOGIN").
+func (a *Access) Judge(command string, c Client) Ruling {
 	sections := a.about(command)
-	if command == login && len(sections) > 1 {
-		sections = sections[len(sections)-1:]
+	if command == login {
+		sections = lastInnermost(sections)
 	}
 	for _, s := range sections {
 		switch s.verdict(c) {
 		case allowed:
-			return true
+			return Ruling{}
 		case denied:
-			return false
+			return Ruling{Denied: true, At: s.Pos}
 		}
 	}
-	return true
+	return Ruling{}
 }
 
-// AllowsConnect reports whether a client may connect at all, as far as that
-// can be told before it names a user: a LOGIN section with rules about users
-// or groups decides now only if it denies the address or class.
-func (a *Access) AllowsConnect(c Client) bool {
-	sections := a.about(login)
+// Allows reports whether a client may use a command.
+func (a *Access) Allows(command string, c Client) bool { return !a.Judge(command, c).Denied }
+
+// JudgeConnect says whether a client may connect at all, as far as that can be
+// told before it names a user: a LOGIN section with rules about users or groups
+// decides now only if it denies the address or class.
+func (a *Access) JudgeConnect(c Client) Ruling {
+	sections := lastInnermost(a.about(login))
 	if len(sections) == 0 {
-		return true
+		return Ruling{}
 	}
-	s := sections[len(sections)-1]
+	s := sections[0]
 	c.User, c.Groups = "", nil
 	if len(s.AllowUser)+len(s.DenyUser)+len(s.AllowGroup)+len(s.DenyGroup) > 0 {
-		return !s.deniesPlace(c)
+		return Ruling{Denied: s.deniesPlace(c), At: s.Pos}
 	}
-	return s.verdict(c) != denied
+	return Ruling{Denied: s.verdict(c) == denied, At: s.Pos}
+}
+
+// lastInnermost leaves the one LOGIN section that counts.
+func lastInnermost(sections []*LimitSection) []*LimitSection {
+	if len(sections) == 0 {
+		return nil
+	}
+	best := sections[0]
+	for _, s := range sections[1:] {
+		if s.depth >= best.depth {
+			best = s
+		}
+	}
+	return []*LimitSection{best}
 }
 
 // about picks the most specific sections for a command, in file order.
 func (a *Access) about(command string) []*LimitSection {
-	levels := [3][]*LimitSection{}
+	levels := [5][]*LimitSection{}
+	site, _, ofSite := strings.Cut(command, "_")
 	for i := range a.Limits {
 		s := &a.Limits[i]
 		switch {
 		case slices.Contains(s.Commands, command):
 			levels[0] = append(levels[0], s)
-		case s.coversGroup(command):
+		case slices.ContainsFunc(s.Commands, func(c string) bool { return ftp.Canonical(c) == ftp.Canonical(command) }):
 			levels[1] = append(levels[1], s)
-		case command != login && slices.Contains(s.Commands, "ALL"):
+		case ofSite && slices.Contains(s.Commands, site):
 			levels[2] = append(levels[2], s)
+		case s.coversGroup(command):
+			levels[3] = append(levels[3], s)
+		case command != login && slices.Contains(s.Commands, "ALL"):
+			levels[4] = append(levels[4], s)
 		}
 	}
 	for _, level := range levels {

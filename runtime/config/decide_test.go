@@ -54,7 +54,7 @@ func TestLimits(t *testing.T) {
 			access := &conf.Servers[0].Settings("").Access
 			got := false
 			if c.command == "connect" {
-				got = access.AllowsConnect(c.client)
+				got = !access.JudgeConnect(c.client).Denied
 			} else {
 				got = access.Allows(c.command, c.client)
 			}

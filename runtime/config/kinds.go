@@ -116,8 +116,7 @@ func listOf[T target](field func(*T) *[]string) parser {
 	}
 }
 
-// joined appends in place: a resolver fills settings of its own, and overlaid
-// takes care that an overlay never writes into shared ones.
+// joined appends in place: a resolver fills settings of its own.
 func joined[E any](list []E, more ...E) []E {
 	return append(list, more...)
 }

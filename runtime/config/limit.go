@@ -13,7 +13,7 @@ var limitRow = &Directive{Name: "<Limit>", many: true}
 
 // limit reads a <Limit> section.
 func (l *loader) limit(n conf.Node, sc *scope) {
-	section := LimitSection{Pos: n.Pos}
+	section := LimitSection{Pos: n.Pos, depth: sc.depth()}
 	for _, a := range n.Args {
 		for verb := range strings.FieldsFuncSeq(a.Text, func(r rune) bool { return r == ',' }) {
 			section.Commands = append(section.Commands, strings.ToUpper(verb))
@@ -39,6 +39,20 @@ func (l *loader) limit(n conf.Node, sc *scope) {
 		s.Access.Limits = joined(s.Access.Limits, section)
 	})})
 	l.noteLimit(n.Pos)
+}
+
+// innermost is the depth of sections for some clients.
+const innermost = 2
+
+// depth orders the places where a <Limit> may stand, the outermost first.
+func (sc *scope) depth() uint8 {
+	switch {
+	case sc.client:
+		return innermost
+	case sc.place == InGlobal:
+		return 0
+	}
+	return 1
 }
 
 func (l *loader) noteLimit(at conf.Pos) {

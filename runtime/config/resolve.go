@@ -80,6 +80,8 @@ func (l *loader) resolveServer(sc *scope) {
 			it.effect.server(s)
 		}
 	}
+	s.parts = parts{own: sc.items, global: l.global.items, classes: slices.Concat(sc.overlays, l.global.overlays)}
+	s.Overlays = overlaysOf(s.parts.classes)
 	base := l.settingsFor(sc, nil)
 	s.base = base.Settings
 	l.checkSettings(s, base)
@@ -90,13 +92,13 @@ func (l *loader) resolveServer(sc *scope) {
 			l.checkSettings(s, r)
 		}
 	}
-	s.Overlays = slices.Concat(overlaysOf(sc), overlaysOf(l.global))
+	l.checkOverlays(s)
 }
 
 // classMatters reports whether settings for a class may differ from those
 // for clients of none.
 func (l *loader) classMatters(sc *scope, class string) bool {
-	for _, o := range slices.Concat(sc.overlays, l.global.overlays) {
+	for _, o := range sc.server.parts.classes {
 		if o.section == "ifclass" && o.match.Match(class) != o.match.Match() {
 			return true
 		}
@@ -110,16 +112,9 @@ func (l *loader) settingsFor(sc *scope, class *string) resolved {
 	if class != nil {
 		names = []string{*class}
 	}
-	var ofClass []item
-	for _, o := range slices.Concat(sc.overlays, l.global.overlays) {
-		if o.section == "ifclass" && o.match.Match(names...) {
-			ofClass = append(ofClass, o.items...)
-		}
-	}
-	items := unshadowed(ofClass, sc.items, l.global.items)
-
+	parts := &sc.server.parts
 	r := resolved{Settings: defaultSettings(), scope: sc, origin: map[string]conf.Pos{}}
-	for _, it := range slices.Concat(leastFirst(l.global.items, sc.items, ofClass), firstOnly(items)) {
+	for _, it := range parts.chosen(parts.ofClass(names...)) {
 		if _, known := r.origin[it.row.Name]; !known {
 			r.origin[it.row.Name] = it.pos
 		}
@@ -179,25 +174,4 @@ func firstOnly(items []item) []item {
 		kept = append(kept, it)
 	}
 	return kept
-}
-
-var overlayKinds = map[string]OverlayKind{
-	"ifuser": OverlayUser, "ifgroup": OverlayGroup, "ifauthenticated": OverlayAuthenticated,
-}
-
-func overlaysOf(sc *scope) []Overlay {
-	var all []Overlay
-	for _, cs := range sc.overlays {
-		kind, ok := overlayKinds[cs.section]
-		if !ok {
-			continue
-		}
-		o := Overlay{Kind: kind, Match: cs.match, Pos: cs.pos}
-		for _, it := range slices.Concat(leastFirst(cs.items), firstOnly(cs.items)) {
-			o.Names = append(o.Names, it.row.Name)
-			o.set = append(o.set, it.effect)
-		}
-		all = append(all, o)
-	}
-	return all
 }

@@ -17,6 +17,29 @@ func parseServerIdent(c *call) effect {
 	return set(func(s *Settings) { s.Banner.ServerIdent, s.Banner.IdentText = on, text })
 }
 
+// displayFile reads the path of a file that clients are shown. One that is not
+// there keeps nobody out.
+func displayFile(field func(*Settings) *string) parser {
+	return func(c *call) effect {
+		if !c.one() {
+			return effect{}
+		}
+		name := c.arg(0)
+		if !strings.HasPrefix(name, "/") {
+			c.warnf(c.at(0), "'%s' is not shown: a path without '/' at its beginning is looked for in directories of users, which are the backend's", name)
+			return set(func(s *Settings) { *field(s) = "" })
+		}
+		info, err := c.load.files.Stat(name)
+		switch {
+		case err != nil:
+			c.warnf(c.at(0), "'%s' is not shown, as it cannot be read: %v", name, err)
+		case !info.Mode().IsRegular():
+			c.warnf(c.at(0), "'%s' is not shown: it is not a regular file", name)
+		}
+		return set(func(s *Settings) { *field(s) = name })
+	}
+}
+
 // parseOrder reads "allow,deny" or "deny,allow"; blanks do not matter.
 func parseOrder(c *call) effect {
 	if !c.need(1) {

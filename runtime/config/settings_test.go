@@ -18,7 +18,7 @@ var compareAll = cmp.Options{
 	cmp.Comparer(func(a, b *Pattern) bool {
 		return a == b || a != nil && b != nil && a.String() == b.String() && a.Fold == b.Fold
 	}),
-	cmpopts.IgnoreUnexported(Overlay{}),
+	cmpopts.IgnoreUnexported(Overlay{}, LimitSection{}), cmpopts.IgnoreTypes(parts{}),
 }
 
 // at loads a text and returns the settings of its main server.
@@ -207,8 +207,15 @@ ProxyOptions ShowFeatures
 	if !o.Match.Match("bob") || o.Match.Match("eve") {
 		t.Error("the user section matches wrongly")
 	}
-	if o.Apply(s.Settings("")).Timeouts.Idle != 4*time.Second || s.Settings("").Timeouts.Idle != time.Second {
-		t.Error("Apply must change a copy")
+	bob := s.Matching(Client{User: "bob"})
+	if s.With("", bob).Timeouts.Idle != 4*time.Second || s.Settings("").Timeouts.Idle != time.Second {
+		t.Error("With must make settings of their own")
+	}
+	if lan := s.With("lan", bob); lan.Timeouts.Idle != 4*time.Second || !lan.Proxy.Options.UseReverseProxyAuth {
+		t.Error("the section of the user joins, and wins over, that of the class")
+	}
+	if s.With("lan", s.Matching(Client{User: "eve"})) != s.Settings("lan") {
+		t.Error("whom no section matches has the settings of the class")
 	}
 }
 

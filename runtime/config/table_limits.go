@@ -46,10 +46,10 @@ var limitRows = []Directive{
 		Text:  `Arguments of commands that match this expression are refused with 550.`,
 		parse: pattern(func(s *Settings) **Pattern { return &s.Limits.DenyFilter })},
 	{Name: "PathAllowFilter", Contexts: anyServer | InAnonymous | InDirectory, Syntax: "regex [[NC]]",
-		Text:  `Names of uploaded files must match this expression.`,
+		Text:  `Paths that uploads, renames, deletions and the like name must match this expression; others are refused with 550. It is compared with what the client sent.`,
 		parse: pattern(func(s *Settings) **Pattern { return &s.Limits.PathAllowFilter })},
 	{Name: "PathDenyFilter", Contexts: anyServer | InAnonymous | InDirectory, Syntax: "regex [[NC]]",
-		Text:  `Names of uploaded files must not match this expression.`,
+		Text:  `Paths that uploads, renames, deletions and the like name must not match this expression; see PathAllowFilter.`,
 		parse: pattern(func(s *Settings) **Pattern { return &s.Limits.PathDenyFilter })},
 }
 
