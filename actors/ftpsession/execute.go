@@ -70,6 +70,8 @@ func (s *Session) transferAction(ctx context.Context, a dialogue.Action) {
 		s.dropOffers()
 	case dialogue.StartData:
 		s.startData(ctx, a)
+	case dialogue.ListingAsIs:
+		s.listAsIs()
 	case dialogue.ProceedData:
 		if s.channel != nil { // it may have failed before the backend agreed
 			s.channel.Proceed()

@@ -52,6 +52,7 @@ type Session struct {
 	channel  *data.Channel       // of the transfer under way
 	running  *data.Channel       // … or of the one before, which sees its client off
 	abort    context.CancelFunc  // of running
+	listing  *interpreter        // of a list under way; nil: it is not translated
 	secrecy  secrecy
 	books    *books // nil: there is no ExtendedLog
 	named    string // what the client calls this server (HOST); empty: nothing
@@ -242,6 +243,7 @@ func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
 	}
 	s.hear(ev)
 	s.adopt(ev)
+	s.listed(ev)
 	s.step(ctx, ev)
 	if _, ok := ev.(messages.TransferFinished); ok {
 		s.channel = nil

@@ -7,5 +7,9 @@ import (
 
 // shape has a transfer changed and measured on its way, as the dialogue says.
 func (s *Session) shape(a dialogue.StartData, cfg *data.Config) {
+	if a.Shape.Translate != dialogue.NoTranslation {
+		s.listing = newInterpreter(a.Shape)
+		cfg.Translate = s.listing
+	}
 	cfg.Front.Deflate, cfg.Back.Deflate = a.Shape.FrontLevel, a.Shape.BackLevel
 }

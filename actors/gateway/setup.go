@@ -94,6 +94,7 @@ func dialogueOf(cfg *config.Config, server *config.Server, set *config.Settings)
 		Protection:        protections[set.BackendTLS.Protection],
 		LimitLogins:       limitsLogins(set),
 		AsciiDefault:      set.Data.DefaultTransferType == 'A',
+		Listings:          listings(set),
 	}
 }
 

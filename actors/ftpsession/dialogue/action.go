@@ -111,6 +111,10 @@ type Leg struct {
 	TLS    bool           // PROT P: protected
 }
 
+// ListingAsIs takes the translation out of a data channel that was not told to
+// proceed: the backend lists what the client asked for, after all.
+type ListingAsIs struct{}
+
 // ProceedData tells the data channel that the backend agreed to the transfer.
 type ProceedData struct{}
 
@@ -193,6 +197,7 @@ func (Resume) action()          {}
 func (Listen) action()          {}
 func (DropOffers) action()      {}
 func (StartData) action()       {}
+func (ListingAsIs) action()     {}
 func (ProceedData) action()     {}
 func (SettleData) action()      {}
 func (AbortData) action()       {}

@@ -28,6 +28,7 @@ type Config struct {
 	IgnoreForeign bool // ProxyOptions IgnoreForeignAddress
 	AllowForeign  bool // ProxyOptions AllowForeignAddress
 	Direct        Direct
+	Listings      Listings
 
 	Masquerade netip.Addr // MasqueradeAddress; zero: our end of the control connection
 	// TLSMasquerade is shown in its place to clients in TLS (TLSMasqueradeAddress),

@@ -21,7 +21,7 @@ var tlsFeatures = []string{"AUTH TLS", "CCC", "PBSZ", "PROT", "SSCN"}
 // forward role.
 func (m *Machine) feat(c ftp.Command) {
 	if m.cfg.ShowFeatures || m.forwards() {
-		m.relay(c)
+		m.forward(c, func(m *Machine, r ftp.Reply) { m.answer(m.withFacts(r)) })
 		return
 	}
 	m.ownFeat(c)
@@ -32,7 +32,7 @@ func (m *Machine) ownFeat(ftp.Command) {
 	if m.cfg.TLS.Enabled {
 		list = append(slices.Clone(list), tlsFeatures...)
 	}
-	if facts, ok := m.back.features.Params("MLST"); ok {
+	if facts, ok := m.mlstFacts(); ok {
 		list = append([]string{"MLST " + facts}, without(list, "MLST")...)
 	}
 	m.answer(ftp.FeaturesReply(list))

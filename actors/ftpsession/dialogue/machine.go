@@ -50,6 +50,7 @@ type Machine struct {
 	xfer  *transfer
 	xfers uint32 // transfers started
 	type_ byte   // 'A' or 'I', for logs
+	lists lists
 
 	clock    clock
 	draining bool

@@ -1,9 +1,12 @@
 package dialogue
 
+import "github.com/sluice-gateway/sluice/protocols/listing"
+
 // Shape says what becomes of a transfer's content on its way. Its zero value
 // leaves every byte as it is.
 type Shape struct {
 	Translate Translation
+	Listing   listing.Options // for Translate
 	// Already is how much of the file the destination has before this transfer,
 	// which counts for the limits of size: REST, or APPE to what is there.
 	Already int64

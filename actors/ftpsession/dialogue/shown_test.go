@@ -97,7 +97,9 @@ func shownData(a Action) string {
 		if a.Upload {
 			way = "up"
 		}
-		return fmt.Sprintf("start %s front=%s back=%s", way, legShown(a.Front), legShown(a.Back))
+		return fmt.Sprintf("start %s front=%s back=%s", way, legShown(a.Front), legShown(a.Back)) + listingShown(a.Shape)
+	case ListingAsIs:
+		return "as it is"
 	case ProceedData:
 		return "proceed"
 	case SettleData:

@@ -23,6 +23,7 @@ type transfer struct {
 	id     uint32
 	cmd    ftp.Command
 	upload bool
+	second second
 	began  time.Time
 	direct bool // its data goes past us (direct.go)
 
@@ -65,16 +66,17 @@ func (m *Machine) transfer(c ftp.Command, upload bool) {
 		m.answer(ftp.DataNeedsTLS())
 		return
 	}
+	wire, shape, second := m.wireCommand(c)
 	if !o.complete() {
 		m.do(DropOffers{})
-		m.forward(c, (*Machine).noDataReply)
+		m.forward(wire, (*Machine).noDataReply)
 		return
 	}
 	m.xfers++
-	m.xfer = &transfer{id: m.xfers, cmd: c, upload: upload, began: m.now}
-	m.do(SendBackend{c})
+	m.xfer = &transfer{id: m.xfers, cmd: c, upload: upload, second: second, began: m.now}
+	m.do(SendBackend{wire})
 	m.do(StartData{Transfer: m.xfers, Verb: c.Verb, Upload: upload,
-		Front: o.front.plan(m.front.private), Back: o.back.plan(m.back.link.private)})
+		Front: o.front.plan(m.front.private), Back: o.back.plan(m.back.link.private), Shape: shape})
 	m.resume() // ABOR must be heard
 }
 
@@ -113,6 +115,7 @@ func (m *Machine) transferReply(r ftp.Reply) {
 		m.abortReply(r)
 	case t.hasFinal || t.talked && !endsTransfer(r) && (t.proceeding || !r.Negative()):
 		m.asideReply(r)
+	case m.askElse(r):
 	default:
 		m.finalReply(r)
 	}
@@ -150,6 +153,7 @@ func (m *Machine) partingReply(r ftp.Reply) {
 // their kernel.
 func (m *Machine) finalReply(r ftp.Reply) {
 	t := m.xfer
+	r = m.lastWord(r)
 	t.final, t.hasFinal = r, true
 	switch {
 	case !t.proceeding && r.Negative():
