@@ -34,8 +34,8 @@ func TestDnsmasq(t *testing.T) {
 	}
 	ask("ftp://ftp1.test", "ftp://ftp1.test at [::1]:21 127.0.0.2:21")
 	ask("ftp://www.test:2121", "ftp://www.test:2121 at [::1]:2121 127.0.0.2:2121")
-	ask("ftp+srv://_ftp._tcp.test", "tier 1: ftp://ftp1.test:2121?weight=3 at [::1]:2121 127.0.0.2:2121; "+
-		"tier 1: ftp://ftp2.test:2122 at 127.0.0.3:2122; tier 2: ftp://ftp2.test:2123 at 127.0.0.3:2123")
+	ask("ftp+srv://_ftp._tcp.test", "ftp://ftp1.test:2121?weight=3 at [::1]:2121 127.0.0.2:2121; "+
+		"ftp://ftp2.test:2122 at 127.0.0.3:2122; tier 1: ftp://ftp2.test:2123 at 127.0.0.3:2123")
 	ask("ftp+txt://url.test", "ftp://u:p@ftp2.test:2124 at 127.0.0.3:2124")
 	ask("ftp+txt://long.test", "ftp://ftp2.test:2125 at 127.0.0.3:2125")
 	if f, err := resolve(t, r, "ftp://nowhere.test"); err == nil || !strings.Contains(err.Error(), "no such name") {

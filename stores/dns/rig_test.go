@@ -164,7 +164,7 @@ func shown(f stores.Found) string {
 			b.WriteString("; ")
 		}
 		if r.Tier != 0 {
-			b.WriteString("tier " + string(rune('0'+r.Tier/10)) + ": ")
+			b.WriteString("tier " + string(rune('0'+r.Tier)) + ": ")
 		}
 		b.WriteString(r.URL.Secret() + " at")
 		for _, e := range r.Endpoints {

@@ -45,13 +45,16 @@ func (r *Resolver) srv(ctx context.Context, u backendurl.URL) (stores.Found, err
 	}
 	found := stores.Found{Backends: make([]stores.Resolved, len(targets)), TTL: a.ttl}
 	ats, errs := r.locate(ctx, targets)
-	lost := 0
+	lost, tier := 0, 0
 	for i, t := range targets {
+		if i > 0 && t.priority != targets[i-1].priority {
+			tier++ // priorities rank the targets of one name, and not a name among others
+		}
 		at := ats[i]
 		found.Backends[i] = stores.Resolved{
 			URL:       t.url(u),
 			Endpoints: endpoints(at.addrs, t.port),
-			Tier:      int(t.priority),
+			Tier:      tier,
 		}
 		found.TTL = min(found.TTL, at.ttl)
 		if errs[i] != nil {
