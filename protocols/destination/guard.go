@@ -1,6 +1,7 @@
 package destination
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 )
@@ -70,6 +71,17 @@ func (g Guard) Check(to netip.AddrPort) error {
 		}
 	}
 	return nil
+}
+
+// CheckData judges an address for data that the destination at the address control names. Its own is as
+// good for data as for the control connection: a ProxyForwardTo with a port names no port for data.
+func (g Guard) CheckData(to netip.AddrPort, control netip.Addr) error {
+	err := g.Check(to)
+	var refused *Refused
+	if errors.As(err, &refused) && refused.Reason >= Loopback && to.Addr().Unmap() == control.Unmap() {
+		return nil
+	}
+	return err
 }
 
 func (g Guard) judge(to netip.AddrPort) (Reason, bool) {

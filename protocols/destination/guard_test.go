@@ -136,6 +136,28 @@ func TestNamedAddressesAreLetThrough(t *testing.T) {
 	}
 }
 
+// Data may come from where the client was taken, at any port but the gateway's own.
+func TestDataFromTheSameAddress(t *testing.T) {
+	g := ownHouse
+	g.Named = func(to netip.AddrPort) bool { return to == ap("127.0.0.1:2121") }
+	for to, fine := range map[string]bool{
+		"127.0.0.1:40000":          true,
+		"[::ffff:127.0.0.1]:40000": true,
+		"127.0.0.2:40000":          false,
+		"[::1]:40000":              false,
+		"127.0.0.1:21":             false, // a listener
+		"169.254.169.254:40000":    false,
+		"198.51.100.7:40000":       true, // nobody minds
+	} {
+		if err := g.CheckData(ap(to), netip.MustParseAddr("127.0.0.1")); (err == nil) != fine {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+	if err := g.CheckData(ap("[64:ff9b::7f00:1]:40000"), netip.MustParseAddr("127.0.0.1")); err == nil {
+		t.Error("an address that leads to where the client was taken is another one")
+	}
+}
+
 // Whatever carries an address that is refused is refused.
 func TestNoClothesHelp(t *testing.T) {
 	bad := rapid.OneOf(
