@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/sluice-gateway/sluice/runtime/sockets"
 )
@@ -24,6 +27,31 @@ func connect(ctx context.Context, leg Leg, limit time.Duration) (*net.TCPConn, e
 		return nil, fmt.Errorf("connecting data connection to %s: %w", leg.Addr, err)
 	}
 	return conn, nil
+}
+
+// reach connects to an active client, from the port that it may expect (RFC 959
+// §3.2). A client whose firewall insists on that can be no worse off with another
+// one than with none.
+func (c *Channel) reach(ctx context.Context) (*net.TCPConn, error) {
+	leg := c.cfg.Front
+	if leg.Port == 0 || !leg.Source.IsValid() {
+		return connect(ctx, leg, c.cfg.OpenTimeout)
+	}
+	bounded, cancel := context.WithTimeout(ctx, c.cfg.OpenTimeout)
+	defer cancel()
+	conn, err := sockets.DialFrom(bounded, netip.AddrPortFrom(leg.Source, leg.Port), leg.Addr, bornBroken)
+	switch {
+	case err == nil:
+		return conn, nil
+	case !sockets.Unavailable(err):
+		return nil, fmt.Errorf("connecting data connection to %s from port %d: %w", leg.Addr, leg.Port, err)
+	}
+	level := zerolog.WarnLevel
+	if sockets.Forbidden(err) { // which was told at the start
+		level = zerolog.DebugLevel
+	}
+	c.cfg.Log.WithLevel(level).Err(err).Msgf("active data connection cannot leave from port %d, taking any", leg.Port)
+	return connect(ctx, leg, c.cfg.OpenTimeout)
 }
 
 func bornBroken(_, _ string, c syscall.RawConn) error {

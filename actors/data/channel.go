@@ -57,6 +57,7 @@ type Leg struct {
 	Listener *net.TCPListener      // accept here, or, if nil,
 	Addr     netip.AddrPort        // connect to this
 	Source   netip.Addr            // … from this address; zero: as the system likes
+	Port     uint16                // … and this port, or any if it cannot be had; 0: any
 	Welcome  func(netip.Addr) bool // who may connect to the listener; nil: nobody
 	// Balancer tells who connects for others. Such a peer has to begin with a PROXY
 	// header, and whom that names has to be welcome; nil: nobody.

@@ -45,7 +45,7 @@ func (c *Channel) open(ctx context.Context) *fault {
 		how = "passive"
 		c.front, err = c.accept(ctx, c.cfg.Front)
 	} else {
-		c.front, err = connect(ctx, c.cfg.Front, c.cfg.OpenTimeout)
+		c.front, err = c.reach(ctx)
 	}
 	if err != nil {
 		return c.blame(ctx, &fault{messages.FrontSide, messages.StageOpen, err})

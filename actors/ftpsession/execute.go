@@ -189,9 +189,12 @@ func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
 		return peer == client || cfg.ForeignAllowed != nil && cfg.ForeignAllowed(peer)
 	})
 	back := s.leg(a.Back, messages.BackSide, s.setup.Source.For(a.Back.Addr.Addr()), func(peer netip.Addr) bool {
-		return peer == server || cfg.AllowForeign
+		return peer == server || cfg.AllowForeign && !cfg.IgnoreForeign
 	})
 	front.Balancer = s.dataBalancer()
+	if s.setup.CompliantActive {
+		front.Port = s.local.Port() - 1
+	}
 	s.protect(a, &front, &back)
 	s.forgetData()
 	ctx, s.abort = context.WithCancel(ctx)

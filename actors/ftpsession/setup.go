@@ -99,10 +99,13 @@ type Setup struct {
 	// otherwise their handshake is refused.
 	AnyName bool
 
-	PassivePorts   data.Ports
-	Source         sockets.Source // ProxySourceAddress
-	ConnectTimeout time.Duration  // ProxyTimeoutConnect
-	Stalled        time.Duration  // TimeoutStalled
+	PassivePorts data.Ports
+	// CompliantActive has active data connections to clients leave from the port below
+	// ours (ProxyOptions UseCompliantActiveTransfers).
+	CompliantActive bool
+	Source          sockets.Source // ProxySourceAddress
+	ConnectTimeout  time.Duration  // ProxyTimeoutConnect
+	Stalled         time.Duration  // TimeoutStalled
 
 	// Announce is the version of the PROXY header by which backends are told of the
 	// client on their control connections; 0: none. AnnounceMore adds TLVs.

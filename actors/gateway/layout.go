@@ -21,6 +21,8 @@ type layout struct {
 	offers    []offer
 	plan      reception.Plan
 	bans      []messages.BanRules
+	// activePorts are reserved ones that data connections are to leave from.
+	activePorts []uint16
 	// masquerades are the addresses that clients are shown instead of ours.
 	masquerades []netip.Addr
 }
@@ -57,6 +59,7 @@ func (g *Gateway) lay(ctx context.Context, cfg *config.Config) (*layout, error) 
 			if w.setup == nil {
 				continue
 			}
+			l.addActivePort(s, w.setup)
 			for _, m := range []netip.Addr{w.setup.Dialogue.Masquerade, w.setup.Dialogue.TLSMasquerade} {
 				if m.IsValid() {
 					l.masquerades = append(l.masquerades, m)

@@ -134,6 +134,7 @@ func (g *Gateway) install(ctx context.Context, l *layout, fresh []messages.OpenS
 	if err := g.ban(ctx, l); err != nil {
 		return err
 	}
+	g.tryActivePorts(l)
 	own := l.ownListeners()
 	g.own.Store(&own)
 	g.reception.Adopt(l.plan)

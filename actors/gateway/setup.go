@@ -38,6 +38,7 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		AnnounceMore:   set.Proxy.Options.UseProxyProtocolV2TLVs,
 		DataBalancers:  set.Proxy.ProtocolDataFrom,
 	}
+	s.CompliantActive = set.Proxy.Options.UseCompliantActiveTransfers
 	var err error
 	if s.Dialogue.Greeting, err = g.greeting(server, set.Banner); err != nil {
 		return nil, fmt.Errorf("%s: %w", server.Pos, err)
@@ -85,6 +86,7 @@ func dialogueOf(cfg *config.Config, server *config.Server, set *config.Settings)
 		IgnoreForeign:     set.Proxy.Options.IgnoreForeignAddress,
 		AllowForeign:      set.Proxy.Options.AllowForeignAddress,
 		ForeignAllowed:    foreignRule(cfg, set.Data),
+		Direct:            dialogue.Direct{On: set.Proxy.Options.UseDirectDataTransfers, Check: set.Data.ForeignSaid},
 		TimeoutLogin:      set.Timeouts.Login,
 		TimeoutIdle:       set.Timeouts.Idle,
 		TimeoutNoTransfer: set.Timeouts.NoTransfer,

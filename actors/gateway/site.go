@@ -214,14 +214,11 @@ func whyNot(served []*site, server *config.Server, classes []*config.Class) stri
 // would do less than its configuration promises. Empty: it can be served.
 func unserved(set *config.Settings) string {
 	p := set.Proxy
-	options := p.Options
 	switch {
 	case !p.Engine:
 		return "ProxyEngine is off, and this gateway has no files of its own"
 	case set.SSH.Engine:
 		return "SFTPEngine is on, which has no effect in this version"
-	case options.UseDirectDataTransfers:
-		return "ProxyOptions has a value without effect in this version"
 	}
 	if p.Role == config.RoleForward {
 		return ""

@@ -118,11 +118,13 @@ func parseForeignAddress(c *call) effect {
 		return effect{}
 	}
 	if on, ok := booleans.find(c.arg(0)); ok {
-		return set(func(s *Settings) { s.Data.AllowForeign, s.Data.AllowForeignClass = on, "" })
+		return set(func(s *Settings) { s.Data.AllowForeign, s.Data.AllowForeignClass, s.Data.ForeignSaid = on, "", true })
 	}
 	class := c.arg(0)
 	c.wantClass(0, class)
-	return set(func(s *Settings) { s.Data.AllowForeign, s.Data.AllowForeignClass = false, class })
+	return set(func(s *Settings) {
+		s.Data.AllowForeign, s.Data.AllowForeignClass, s.Data.ForeignSaid = false, class, true
+	})
 }
 
 var rateCommands = []string{"APPE", "RETR", "STOR", "STOU"}

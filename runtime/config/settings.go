@@ -80,6 +80,7 @@ type Data struct {
 	Masquerade          string    // MasqueradeAddress: address, name or device; empty = own
 	AllowForeign        bool      // AllowForeignAddress on
 	AllowForeignClass   string    // … or a class that the data address must belong to
+	ForeignSaid         bool      // AllowForeignAddress was written, be it off
 	Sockets             SocketOptions
 	TransferRates       []Rate
 	DefaultTransferType byte // 'A' or 'I', the type logs assume before TYPE

@@ -137,11 +137,14 @@ type ProxyOptions struct {
 	IgnoreForeignAddress   bool // wins over AllowForeignAddress
 	ShowFeatures           bool
 	UseDirectDataTransfers bool
-	UseProxyProtocolV1     bool // wins over V2
-	UseProxyProtocolV2     bool
-	UseProxyProtocolV2TLVs bool
-	UseReverseProxyAuth    bool
-	IgnoreConfigPerms      bool
+	// UseCompliantActiveTransfers has active data connections to clients leave from
+	// the port below the server's (RFC 959 §3.2).
+	UseCompliantActiveTransfers bool
+	UseProxyProtocolV1          bool // wins over V2
+	UseProxyProtocolV2          bool
+	UseProxyProtocolV2TLVs      bool
+	UseReverseProxyAuth         bool
+	IgnoreConfigPerms           bool
 }
 
 // BackendTLS is TLS towards FTP backends.

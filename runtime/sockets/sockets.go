@@ -41,6 +41,10 @@ func Dial(ctx context.Context, source netip.Addr, to netip.AddrPort, control Con
 			return lateBind(c)
 		}
 	}
+	return dial(ctx, &d, to)
+}
+
+func dial(ctx context.Context, d *net.Dialer, to netip.AddrPort) (*net.TCPConn, error) {
 	conn, err := d.DialContext(ctx, "tcp", to.String())
 	if err != nil {
 		return nil, err

@@ -23,6 +23,9 @@ var portRange = sync.OnceValues(func() (low, high uint16) {
 	return low, high
 })
 
+// share lets connections to different endpoints leave from one port.
+func share(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) }
+
 // lateBind lets the system choose the source port at connect time, so that one
 // port can serve many destinations.
 func lateBind(c syscall.RawConn) error {
