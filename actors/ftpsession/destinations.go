@@ -86,7 +86,7 @@ func (s *Session) dataForbidden(a dialogue.StartData) bool {
 	}
 	guard, err := s.setup.Guard()
 	if err == nil {
-		err = guard.Check(a.Back.Addr)
+		err = guard.CheckData(a.Back.Addr, s.back.remote.Addr())
 	}
 	if err == nil {
 		return false

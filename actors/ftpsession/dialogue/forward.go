@@ -2,6 +2,7 @@ package dialogue
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
@@ -77,7 +78,7 @@ func (m *Machine) userForward(c ftp.Command) {
 	default:
 		var err error
 		if d, err = m.destination(c.Arg); err != nil {
-			m.note(Warn, "rejecting the destination of USER", err)
+			m.note(Warn, printable(err.Error()), nil)
 			m.deny(m.denial())
 			return
 		}
@@ -97,7 +98,10 @@ func (m *Machine) userForward(c ftp.Command) {
 // destination reads what a client named, and judges it.
 func (m *Machine) destination(arg string) (destination.Destination, error) {
 	d, err := destination.Parse(m.cfg.Forward.Method, arg, m.front.sni)
-	if err == nil && m.cfg.Forward.Permit != nil {
+	if err != nil {
+		return d, fmt.Errorf("rejecting the destination of USER: %w", err)
+	}
+	if m.cfg.Forward.Permit != nil {
 		err = m.cfg.Forward.Permit(d)
 	}
 	return d, err
@@ -130,7 +134,7 @@ func (m *Machine) destinationResolved(ev messages.DestinationResolved) {
 		m.note(Warn, "error looking up the destination '"+to.String()+"'", ev.Err)
 		m.turnAway(m.denial())
 	default:
-		url := backendurl.URL{Scheme: backendurl.FTP, Host: to.Host, Port: to.Port, ExplicitPort: true, Implicit: to.Implicit}
+		url := backendurl.URL{Scheme: backendurl.FTP, Host: to.Host, Port: to.Port, ExplicitPort: true, Implicit: to.Implicit, Weight: 1}
 		m.attempt(messages.Backend{URL: url, Endpoints: ev.Endpoints})
 	}
 }
