@@ -10,6 +10,7 @@ type ToVault interface{ toVault() }
 type KeepSession struct {
 	Owner   string // whose it is: no other owner is ever given it
 	Backend string // the backend that it opens: ftp://host:port
+	By      string // the client that named the backend; empty: no client did
 	Session []byte // a secret, never to be logged; the vault's own from here on
 }
 

@@ -121,6 +121,9 @@ func (u *Setup) chooser() func(sni string) (*stage.Server, error) {
 func (s *Session) backendHandshake() backend.Secure {
 	visit := s.setup.BackendTLS.Visit(s.back.url)
 	visit.Logger(s.setup.ProxyLog.With().EmbedObject(s).Logger())
+	if s.setup.Dialogue.Selection == dialogue.AtDestination {
+		visit.NamedBy(s.client.Addr())
+	}
 	s.back.visit = visit
 	services := s.setup.Services
 	return func(ctx context.Context, tcp *net.TCPConn) (net.Conn, messages.TLSInfo, error) {

@@ -54,7 +54,9 @@ func (g *Gateway) backTLS(pool messages.PoolID, t config.BackendTLS, log zerolog
 		cc.KeyPair = stage.KeyPair{Certificate: t.CertificateFile, Key: t.KeyFile}
 	}
 	if !t.Options.NoSessionCache {
-		cc.Sessions = g.vault.For(owner(pool, t, identity))
+		if cc.Sessions = g.vault.For(owner(pool, t, identity)); pool == "" { // forward clients have none
+			cc.Sessions = g.vault.ForNamed(owner(pool, t, identity))
+		}
 	}
 	c, err := stage.NewClient(cc)
 	if err != nil {

@@ -35,6 +35,18 @@ const (
 	memoTime = time.Minute
 )
 
+// makeRoom forgets any one where there are too many. Those that are of use are soon
+// back, however many others a client of the forward role may name.
+func makeRoom[K comparable, V any](m map[K]V) {
+	if len(m) < memoSize {
+		return
+	}
+	for k := range m {
+		delete(m, k)
+		return
+	}
+}
+
 // parse gives one value for equal certificates.
 func (m *memo) parse(der []byte) (*x509.Certificate, error) {
 	m.mu.Lock()
@@ -49,9 +61,10 @@ func (m *memo) parse(der []byte) (*x509.Certificate, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.certs == nil || len(m.certs) >= memoSize {
+	if m.certs == nil {
 		m.certs = map[string]*x509.Certificate{}
 	}
+	makeRoom(m.certs)
 	m.certs[string(c.Raw)] = c
 	return c, nil
 }
@@ -84,9 +97,10 @@ func (m *memo) knows(key [sha256.Size]byte, now time.Time) bool {
 func (m *memo) learn(key [sha256.Size]byte, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.passed == nil || len(m.passed) >= memoSize {
+	if m.passed == nil {
 		m.passed = map[[sha256.Size]byte]time.Time{}
 	}
+	makeRoom(m.passed)
 	m.passed[key] = now
 }
 
@@ -97,9 +111,10 @@ func (m *memo) chose(backend string, curve tls.CurveID, now time.Time) {
 	if old, ok := m.curves[backend]; ok && old.curve == curve && now.Sub(old.at) < memoTime {
 		return // from time to time it is asked anew, with all there is to choose from
 	}
-	if m.curves == nil || len(m.curves) >= memoSize {
+	if m.curves == nil {
 		m.curves = map[string]choice{}
 	}
+	makeRoom(m.curves)
 	m.curves[backend] = choice{curve, now}
 }
 

@@ -12,7 +12,8 @@ import (
 // next, by "ftp://host:port". Its methods must not block. A session is a secret.
 type SessionStore interface {
 	Load(key string) []byte // nil: there is none
-	Save(key string, session []byte)
+	// by is the client that named the backend; empty: the configuration does.
+	Save(key, by string, session []byte)
 	Drop(key string)
 }
 

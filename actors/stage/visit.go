@@ -39,6 +39,7 @@ type Visit struct {
 	host   string // of the URL
 	sni    string
 	key    string // in the store
+	by     string // the client that named the backend; empty: the configuration does
 	log    zerolog.Logger
 
 	leaf  []byte      // the backend's verified certificate; nil before the control connection's handshake
@@ -60,6 +61,19 @@ const maxTickets = 8
 
 // Logger has the session's own logger take what is said about its handshakes.
 func (v *Visit) Logger(log zerolog.Logger) { v.log = log }
+
+// NamedBy says which client has named the backend, so that what is kept of it
+// counts as that client's. It comes before Control, if at all.
+func (v *Visit) NamedBy(client netip.Addr) {
+	client = client.Unmap().WithZone("")
+	bits := client.BitLen()
+	if client.Is6() {
+		bits = 64 // of which a client has as many addresses as it likes
+	}
+	if network, err := client.Prefix(bits); err == nil {
+		v.by = network.String()
+	}
+}
 
 // Control does the handshake on the control connection.
 func (v *Visit) Control(ctx context.Context, tcp *net.TCPConn) (*Conn, messages.TLSInfo, error) {
@@ -161,7 +175,7 @@ func (v *Visit) keep(o offer) {
 		return
 	}
 	if b, err := o.encode(); err == nil {
-		store.Save(v.key, b)
+		store.Save(v.key, v.by, b)
 		v.kept = true
 	}
 }

@@ -31,7 +31,7 @@ func (d *drawer) Load(key string) []byte {
 	return d.m[key]
 }
 
-func (d *drawer) Save(key string, b []byte) {
+func (d *drawer) Save(key, _ string, b []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.m[key] = b

@@ -73,7 +73,7 @@ func (h *house) describe() messages.VaultDescribed {
 // actor listens.
 func (h *house) save(owner, backend string, session []byte) {
 	synctest.Wait()
-	h.For(owner).Save(backend, session)
+	h.For(owner).Save(backend, "", session)
 }
 
 func (h *house) want(owner, backend, session string) {

@@ -43,7 +43,7 @@ func sift(records []stores.Record) found {
 			}
 			continue
 		}
-		f.sessions = append(f.sessions, entry{p, session})
+		f.sessions = append(f.sessions, entry{place: p, session: session})
 	}
 	return f
 }

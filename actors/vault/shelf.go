@@ -3,6 +3,7 @@ package vault
 import (
 	"container/list"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,23 +20,36 @@ func (p place) key() stores.Key {
 // shelf is all that is kept. It belongs to the actor's loop, but for open,
 // which the loop writes and everybody reads.
 type shelf struct {
-	most, mostBytes int
+	most, mostBytes, perClient int
 
 	open    sync.Map // place → stores.TLSSession
 	entries map[place]*list.Element
 	ages    *list.List // of *entry, the oldest first
 	bytes   int
+	held    map[holder]int // of the entries that clients named, how many each has
 	dirty   map[place]bool // what the store does not have as it is here
 	sent    []place        // what is on its way there
 }
 
 type entry struct {
 	place   place
+	by      string // the client that named the backend first; empty: none, or it is not known any more
 	session stores.TLSSession
 }
 
-func newShelf(most, mostBytes int) *shelf {
-	return &shelf{most: most, mostBytes: mostBytes, entries: map[place]*list.Element{}, ages: list.New(), dirty: map[place]bool{}}
+// holder is one client of one owner.
+type holder struct{ owner, by string }
+
+func (e *entry) holder() holder { return holder{e.place.owner, e.by} }
+
+// named reports that a client named the backend.
+func (e *entry) named() bool { return strings.HasPrefix(e.place.owner, named) }
+
+func newShelf(most, mostBytes, perClient int) *shelf {
+	return &shelf{
+		most: most, mostBytes: mostBytes, perClient: perClient,
+		entries: map[place]*list.Element{}, ages: list.New(), held: map[holder]int{}, dirty: map[place]bool{},
+	}
 }
 
 // look finds a session, however old.
@@ -48,20 +62,51 @@ func (s *shelf) look(p place) (stores.TLSSession, bool) {
 	return session, ok
 }
 
-// put keeps the newest session there is.
-func (s *shelf) put(p place, session stores.TLSSession) {
-	s.take(p)
-	s.entries[p] = s.ages.PushBack(&entry{p, session})
-	s.added(p, session)
+// put keeps the newest session there is. Who named a backend second has no part in
+// it: else naming those of others would be a way to push them out.
+func (s *shelf) put(p place, by string, session stores.TLSSession) {
+	if was := s.take(p); was != nil && was.by != "" {
+		by = was.by
+	}
+	e := &entry{p, by, session}
+	s.entries[p] = s.ages.PushBack(e)
+	s.added(e)
 	s.touch(p)
 }
 
-func (s *shelf) added(p place, session stores.TLSSession) {
-	s.bytes += len(session.Session)
-	s.open.Store(p, session)
-	for len(s.entries) > s.most || s.bytes > s.mostBytes {
-		s.remove(s.oldest().place)
+func (s *shelf) added(e *entry) {
+	s.bytes += len(e.session.Session)
+	s.open.Store(e.place, e.session)
+	if h := e.holder(); e.named() {
+		if s.held[h]++; s.held[h] > s.perClient && h.by != "" {
+			s.remove(s.oldestOf(func(other holder) bool { return other == h }).place)
+		}
 	}
+	for len(s.entries) > s.most || s.bytes > s.mostBytes {
+		s.remove(s.surplus().place)
+	}
+}
+
+// surplus is what goes first where there is too much.
+func (s *shelf) surplus() *entry {
+	most := 0
+	for _, n := range s.held {
+		most = max(most, n)
+	}
+	if most == 0 {
+		return s.oldest()
+	}
+	return s.oldestOf(func(h holder) bool { return s.held[h] == most })
+}
+
+// oldestOf is the oldest entry of some clients, which have one.
+func (s *shelf) oldestOf(wanted func(holder) bool) *entry {
+	for at := s.ages.Front(); at != nil; at = at.Next() {
+		if e, ok := at.Value.(*entry); ok && e.named() && wanted(e.holder()) {
+			return e
+		}
+	}
+	return nil
 }
 
 func (s *shelf) oldest() *entry {
@@ -75,23 +120,31 @@ func (s *shelf) oldest() *entry {
 
 // remove throws a session away, here and in the store.
 func (s *shelf) remove(p place) {
-	if s.take(p) {
+	if s.take(p) != nil {
 		s.open.Delete(p)
 		s.touch(p)
 	}
 }
 
-func (s *shelf) take(p place) bool {
+// take takes an entry out; nil: there is none.
+func (s *shelf) take(p place) *entry {
 	at, ok := s.entries[p]
 	if !ok {
-		return false
-	}
-	if e, ok := at.Value.(*entry); ok {
-		s.bytes -= len(e.session.Session)
+		return nil
 	}
 	s.ages.Remove(at)
 	delete(s.entries, p)
-	return true
+	e, ok := at.Value.(*entry)
+	if !ok {
+		return nil
+	}
+	s.bytes -= len(e.session.Session)
+	if h := e.holder(); e.named() {
+		if s.held[h]--; s.held[h] == 0 {
+			delete(s.held, h)
+		}
+	}
+	return e
 }
 
 // sweep throws away what was kept before a time.
@@ -120,7 +173,7 @@ func (s *shelf) restore(f found, now time.Time, age time.Duration) {
 			continue
 		}
 		s.entries[e.place] = s.ages.PushFront(&e)
-		s.added(e.place, e.session)
+		s.added(&e)
 	}
 }
 

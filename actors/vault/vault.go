@@ -10,7 +10,9 @@
 //     rarely: nearly every login brings a new session in the place of one that
 //     would do as well, and an orderly end writes what there is.
 //   - A session is given to its owner only (a server and what it shows and asks
-//     of backends), for a day at most. When there are too many the oldest go.
+//     of backends), for a day at most. When there are too many the oldest go:
+//     first of all those with backends that clients named (ProxyRole forward),
+//     beginning with the client that has most. None has more than its share.
 //   - What it holds are secrets. They are in no log line and no error.
 package vault
 
@@ -38,6 +40,7 @@ type Config struct {
 	Age        time.Duration    // longest life of a session; 0 means 24 h
 	Most       int              // sessions kept; 0 means 1000
 	MostBytes  int              // of all sessions together; 0 means 16 MiB
+	PerClient  int              // with backends that one client named; 0 means a sixteenth of Most
 	FlushEvery time.Duration    // longest age of a change in memory; 0 means 1 min
 	SweepEvery time.Duration    // between two looks for what is too old; 0 means 10 min
 	StopWithin time.Duration    // for the last writes at the end, and again for the store to let go; 0 means 2 s
@@ -50,6 +53,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.Age, 24*time.Hour)
 	orElse(&c.Most, 1000)
 	orElse(&c.MostBytes, 16<<20)
+	orElse(&c.PerClient, max(1, c.Most/16))
 	orElse(&c.FlushEvery, time.Minute)
 	orElse(&c.SweepEvery, 10*time.Minute)
 	orElse(&c.StopWithin, 2*time.Second)
@@ -87,7 +91,7 @@ type Vault struct {
 // New returns a vault that waits for Run.
 func New(cfg Config) *Vault {
 	cfg = cfg.withDefaults()
-	v := &Vault{cfg: cfg, box: mailbox.New[messages.ToVault](cfg.Mailbox), shelf: newShelf(cfg.Most, cfg.MostBytes)}
+	v := &Vault{cfg: cfg, box: mailbox.New[messages.ToVault](cfg.Mailbox), shelf: newShelf(cfg.Most, cfg.MostBytes, cfg.PerClient)}
 	v.log = cfg.Log.With().Str("actor", v.String()).Logger()
 	v.out = newOutbox(v)
 	return v
@@ -177,7 +181,7 @@ func (v *Vault) keep(m messages.KeepSession) {
 		v.shelf.remove(place{m.Owner, m.Backend})
 		return
 	}
-	v.shelf.put(place{m.Owner, m.Backend}, stores.TLSSession{At: v.cfg.Now(), Session: m.Session})
+	v.shelf.put(place{m.Owner, m.Backend}, m.By, stores.TLSSession{At: v.cfg.Now(), Session: m.Session})
 }
 
 // restore takes in what an earlier process left.
@@ -197,6 +201,13 @@ func (v *Vault) restore(given outbox.Found) {
 // even for the same backend.
 func (v *Vault) For(owner string) *Drawer { return &Drawer{vault: v, owner: owner} }
 
+// ForNamed is For where clients name the backends.
+func (v *Vault) ForNamed(owner string) *Drawer { return v.For(named + owner) }
+
+// named begins the names of owners whose backends clients name, in the store, too:
+// so that they are known as such in the next process.
+const named = "~"
+
 // Drawer gives access to the sessions of one owner. Its methods may be called
 // by anybody at any time and never wait.
 type Drawer struct {
@@ -213,9 +224,10 @@ func (d *Drawer) Load(backend string) []byte {
 	return append([]byte(nil), s.Session...)
 }
 
-// Save has a session kept; the caller must not change it any more.
-func (d *Drawer) Save(backend string, session []byte) {
-	d.vault.tell(messages.KeepSession{Owner: d.owner, Backend: backend, Session: session})
+// Save has a session kept; the caller must not change it any more. by is the
+// client that named the backend, if one did.
+func (d *Drawer) Save(backend, by string, session []byte) {
+	d.vault.tell(messages.KeepSession{Owner: d.owner, Backend: backend, By: by, Session: session})
 }
 
 // Drop has a session thrown away.

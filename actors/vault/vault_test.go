@@ -254,7 +254,7 @@ func TestAStoppedStoreDelaysNobody(t *testing.T) {
 func TestAFullMailboxIsCounted(t *testing.T) {
 	h := build(t, vault.Config{Mailbox: 4})
 	for i := range 10 {
-		h.For("ann").Save(fmt.Sprintf("ftp://b%d.example:21", i), []byte("canary"))
+		h.For("ann").Save(fmt.Sprintf("ftp://b%d.example:21", i), "", []byte("canary"))
 	}
 	h.open()
 	d := h.describe()
@@ -266,7 +266,7 @@ func TestAFullMailboxIsCounted(t *testing.T) {
 	if log := h.log.String(); !strings.Contains(log, fmt.Sprintf(`"dropped":%d`, 10-room)) || strings.Contains(log, "canary") {
 		t.Errorf("it said %s", log)
 	}
-	h.For("ann").Save(one, []byte("x")) // the vault is gone
+	h.For("ann").Save(one, "", []byte("x")) // the vault is gone
 	h.For("ann").Drop(one)
 }
 
@@ -310,7 +310,7 @@ func TestManyHandshakes(t *testing.T) {
 				if got := drawer.Load(backend); got != nil && string(got) != fmt.Sprint(owner, backend) {
 					t.Errorf("owner %d was given %q", owner, got)
 				}
-				drawer.Save(backend, fmt.Append(nil, owner, backend))
+				drawer.Save(backend, "", fmt.Append(nil, owner, backend))
 				if i%7 == 0 {
 					drawer.Drop(backend)
 				}
