@@ -158,7 +158,7 @@ func (s *Session) switchServer(ctx context.Context, name string) {
 	switch other {
 	case nil:
 		s.execute(ctx, s.mind.Switch(nil, now))
-	case s.setup:
+	case s.setup, s.setup.Of:
 		s.execute(ctx, s.mind.Stay(now))
 	default:
 		s.setup, s.search, s.named = other, nil, name

@@ -82,6 +82,13 @@ type Setup struct {
 	// goroutines and must not block.
 	Rewrite func(verb, arg string, about Rewriting) string
 
+	// Later gives the setup for who has logged in (<IfUser> and its kin), nil if this
+	// one stays; nil: it always does. Dialogue.Rules.Later gives what belongs to it. It
+	// is called from several goroutines and must not block.
+	Later func(dialogue.Caller) *Setup
+	// Of is the setup that this one is the Later of; nil: it is nobody's.
+	Of *Setup
+
 	// Dialogue is the template of each session's; Client and Local are filled
 	// in from the connection, TLS.Enabled from TLS below.
 	Dialogue dialogue.Config

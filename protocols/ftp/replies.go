@@ -275,6 +275,11 @@ func ForbiddenArgument(arg string) Reply {
 	return NewReply(550, echo(arg)+": Forbidden command argument")
 }
 
+// ForbiddenFilename answers a path that PathAllowFilter or PathDenyFilter stops.
+func ForbiddenFilename(path string) Reply {
+	return NewReply(550, echo(path)+": Forbidden filename")
+}
+
 // echo makes text from elsewhere fit to be sent back on one line: bounded, and
 // without control bytes. Everything else stays, whatever its character set.
 func echo(s string) string {

@@ -80,6 +80,7 @@ func TestReplyTexts(t *testing.T) {
 		{OperationNotPermitted(PASV), "500 PASV: Operation not permitted"},
 		{ControlNeedsTLS(), "550 SSL/TLS required on the control channel"},
 		{ForbiddenArgument("a"), "550 a: Forbidden command argument"},
+		{ForbiddenFilename("a"), "550 a: Forbidden filename"},
 	} {
 		if got := string(tc.got.Append(nil)); got != tc.want+"\r\n" {
 			t.Errorf("reply is %q, want %q", got, tc.want)

@@ -32,7 +32,7 @@ func say(r ftp.Reply) handler {
 
 func (m *Machine) accessDenied(ftp.Command) { m.answer(ftp.AccessDenied()) }
 
-func (m *Machine) quitAlone(ftp.Command) { m.farewell(ftp.Goodbye(), "client quit") }
+func (m *Machine) quitAlone(ftp.Command) { m.farewell(m.goodbye(), "client quit") }
 
 func (m *Machine) nothingToAbort(ftp.Command) {
 	m.answer(ftp.Failed(500, ftp.ABOR, "Invalid argument"))

@@ -233,7 +233,7 @@ func (wd *world) command(line string) error {
 	if arg == "" {
 		arg = fmt.Sprintf("#%d", c.n)
 	}
-	if verb == ftp.USER && wd.m.forwards() && wd.m.cfg.Forward.Method != destination.UserAtSNI && !wd.m.journey.admitted ||
+	if verb == ftp.USER && wd.m.forwards() && wd.m.cfg.Forward.Method != destination.UserAtSNI && wd.m.journey.guest == nil ||
 		verb == ftp.USER && wd.m.forwards() && wd.m.cfg.Forward.Method == destination.ProxyUserThenUserAtHost {
 		arg += "@b1"
 	}

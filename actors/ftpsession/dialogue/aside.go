@@ -19,6 +19,9 @@ func (m *Machine) aside(c ftp.Command) bool {
 		if t.abort.on || t.goodbye != "" || len(m.held) > 0 || t.asides == asideLimit || m.back.leaving() {
 			return false
 		}
+		if _, why := m.forbidden(c); why != "" {
+			return false // it is refused when its turn comes
+		}
 		t.asides, t.talked = t.asides+1, true
 		m.do(SendBackend{c})
 	default:

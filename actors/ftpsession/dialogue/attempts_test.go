@@ -3,6 +3,8 @@ package dialogue
 import (
 	"strings"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/protocols/destination"
 )
 
 // stranger is a login by a name that has no backends. It is asked for a password
@@ -61,6 +63,26 @@ func TestMaxLoginAttempts(t *testing.T) {
 			end: MaxLoginAttempts reached`},
 		{"and_names_that_lead_nowhere", at(atUser), hello + stranger + stranger + `
 			end: MaxLoginAttempts reached`},
+		{"at_destinations_too", forwarding(destination.UserAtHost, func(c *Config) { c.MaxLoginAttempts = 2 }), hello + joeAtH + wrong + `
+			>C 530 no
+			C: USER evil@evil.test
+			drop backend
+			>C 530 Login incorrect.
+			end: MaxLoginAttempts reached`},
+		{"and_at_the_gateway_before_them", forwarding(destination.ProxyUserThenUserAtHost, func(c *Config) { c.MaxLoginAttempts = 2 }), hello + strings.Repeat(`
+			C: USER px
+			>C 331 Password required for px
+			C: PASS wrong
+			check px wrong
+			deny
+			>C 530 Login incorrect.`, 2) + `
+			end: MaxLoginAttempts reached`},
+		{"a_login_at_the_gateway_is_no_failure", forwarding(destination.ProxyUserAtHostThenUser, func(c *Config) { c.MaxLoginAttempts = 1 }), hello + proxyInAtH + `
+			C: USER joe
+			resolve h.test:21 for joe` + taken + `
+			>B USER joe
+			B: 331 password?
+			>C 331 password?` + joeIn},
 		{"not_backends_that_cannot_be_reached", func(c *Config) { atUser(c); c.MaxLoginAttempts, c.RetryCount = 1, 1 }, hello + userJoe + `
 			picked b1
 			dial 1 b1

@@ -47,6 +47,8 @@ type Config struct {
 	BackendTLS BackendTLS // ProxyTLSEngine
 	Protection Protection // ProxyTLSTransferProtectionPolicy
 
+	Rules *Rules // <Limit> and the like; nil: there are none
+
 	LimitLogins bool // ask whether one more client may log in (MaxClients …)
 
 	AsciiDefault bool // DefaultTransferMode: the type logs assume before TYPE

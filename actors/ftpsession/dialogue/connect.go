@@ -48,7 +48,7 @@ var (
 )
 
 func (m *Machine) pick() {
-	m.do(PickBackend{User: m.login.user, Group: m.login.group, Tried: m.back.tried})
+	m.do(PickBackend{User: m.login.user, Group: m.Group(), Tried: m.back.tried})
 }
 
 // picked starts an attempt with the backend that policy chose.

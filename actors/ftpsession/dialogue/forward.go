@@ -36,9 +36,9 @@ func (ResolveDestination) action() {}
 
 // journey is where a client of the forward role wants to be taken.
 type journey struct {
-	admitted bool                    // it has logged in at the gateway, if that is wanted
-	to       destination.Destination // what it named last
-	asking   bool                    // ResolveDestination is not answered yet
+	guest  *account                // who has logged in at the gateway, if that is wanted; nil: nobody
+	to     destination.Destination // what it named last
+	asking bool                    // ResolveDestination is not answered yet
 }
 
 // forwards reports whether this is the forward role.
@@ -59,7 +59,7 @@ func (m *Machine) checksLogins() bool {
 func (m *Machine) loginWanted() bool {
 	switch m.cfg.Forward.Method {
 	case destination.ProxyUserThenUserAtHost, destination.ProxyUserAtHostThenUser:
-		return !m.journey.admitted
+		return m.journey.guest == nil
 	}
 	return false
 }
@@ -73,8 +73,10 @@ func (m *Machine) userForward(c ftp.Command) {
 	case m.loginWanted() && !there:
 		m.answer(ftp.PasswordRequired(c.Arg))
 		return
-	case there && m.journey.admitted:
-		d.User = c.Arg
+	case there && m.journey.guest != nil:
+		if d.User = c.Arg; !m.stillPermitted(d) {
+			return
+		}
 	default:
 		var err error
 		if d, err = m.destination(c.Arg); err != nil {
@@ -90,6 +92,10 @@ func (m *Machine) userForward(c ftp.Command) {
 		return
 	}
 	m.login.user = d.User
+	if m.barsLogin(d.User) {
+		m.bar(d.User)
+		return
+	}
 	m.phase, m.journey.asking = connecting, true
 	m.resume() // that may take its time, and the client may leave
 	m.do(ResolveDestination{d})
@@ -108,11 +114,25 @@ func (m *Machine) destination(arg string) (destination.Destination, error) {
 }
 
 // admit lets a client on that has logged in at the gateway.
-func (m *Machine) admit() {
-	user := m.login.user
-	m.journey.admitted, m.login = true, login{}
-	m.note(Info, "USER "+printable(user)+": logged in at the gateway", nil)
-	m.answer(ftp.LoggedIn(user))
+func (m *Machine) admit(guest *account) {
+	m.journey.guest, m.login = guest, login{}
+	m.note(Info, "USER "+printable(guest.user)+": logged in at the gateway", nil)
+	m.identify()
+	m.answer(m.welcomed(guest.user))
+}
+
+// stillPermitted judges a destination again that was named before the login at the
+// gateway: settings for who that was may say otherwise.
+func (m *Machine) stillPermitted(d destination.Destination) bool {
+	if m.cfg.Forward.Permit == nil {
+		return true
+	}
+	err := m.cfg.Forward.Permit(d)
+	if err != nil {
+		m.note(Warn, "rejecting the destination of USER", err)
+		m.deny(m.denial())
+	}
+	return err == nil
 }
 
 // destinationResolved begins the one attempt that there is.
@@ -161,7 +181,7 @@ func (m *Machine) notTaken(err error) {
 
 // directory answers what is about directories before there is a destination.
 func (m *Machine) directory(c ftp.Command) {
-	if m.journey.admitted {
+	if m.journey.guest != nil {
 		m.accessDenied(c)
 		return
 	}

@@ -9,12 +9,12 @@ import (
 
 // login is what the client said about itself, and what came of that.
 type login struct {
-	user     string // as the client wrote it
-	group    string // of the account, where the gateway checks logins
-	account  bool   // the backend wants ACCT before it lets the client in
-	asking   bool   // AskLogin is not answered yet
-	checking bool   // CheckLogin is not answered yet
-	unlisted bool   // nobody serves that name: its password is refused, whatever it is
+	user     string   // as the client wrote it
+	account  bool     // the backend wants ACCT before it lets the client in
+	asking   bool     // AskLogin is not answered yet
+	checking bool     // CheckLogin is not answered yet
+	unlisted bool     // nobody serves that name, or it is barred: its password is refused, whatever it is
+	known    *account // whose password the gateway has checked; nil: nobody's
 }
 
 // user begins a login, if there is room for one more client.
@@ -126,6 +126,7 @@ func (m *Machine) enter(r ftp.Reply) {
 	m.login.account = false
 	m.phase = loggedIn
 	m.clock.loggedIn(m.now)
+	m.identify()
 	m.do(LoggedIn{m.login.user})
 	if m.early == "" {
 		m.answer(r)

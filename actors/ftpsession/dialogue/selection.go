@@ -3,6 +3,7 @@ package dialogue
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/messages"
@@ -22,7 +23,8 @@ import (
 
 // Greeting composes the lines of our own 220: those of DisplayConnect, then that
 // of ServerIdent with the text given, %V and %v in it being dns and server, or the
-// usual text without one. What is left of "%L" becomes our address.
+// usual text without one. What is left of "%L" becomes our address; of display, see
+// Machine.display.
 func Greeting(display []string, ident, deferred bool, text, server, dns, version string) []string {
 	switch {
 	case !ident:
@@ -38,14 +40,20 @@ func Greeting(display []string, ident, deferred bool, text, server, dns, version
 }
 
 func (m *Machine) welcome() ftp.Reply {
-	shown := m.cfg.Local.Addr()
+	last := len(m.cfg.Greeting) - 1
+	if last < 0 {
+		return ftp.AnonymousBanner(m.ourAddress())
+	}
+	ident := strings.ReplaceAll(m.cfg.Greeting[last], "%L", m.ourAddress().String())
+	return ftp.Banner(append(m.display(m.cfg.Greeting[:last], ""), ident)...)
+}
+
+// ourAddress is where clients believe us to be.
+func (m *Machine) ourAddress() netip.Addr {
 	if m.cfg.Masquerade.IsValid() {
-		shown = m.cfg.Masquerade
+		return m.cfg.Masquerade
 	}
-	if len(m.cfg.Greeting) == 0 {
-		return ftp.AnonymousBanner(shown)
-	}
-	return ftp.Banner(strings.Split(strings.ReplaceAll(strings.Join(m.cfg.Greeting, "\n"), "%L", shown.String()), "\n")...)
+	return m.cfg.Local.Addr()
 }
 
 // receive begins with a client that has come to this server: by looking for a
@@ -82,6 +90,10 @@ func (m *Machine) leaveBackend() {
 
 // announced goes on with a USER that may come in.
 func (m *Machine) announced(c ftp.Command) {
+	if !m.forwards() && m.barsLogin(c.Arg) {
+		m.bar(c.Arg)
+		return
+	}
 	switch m.cfg.Selection {
 	case AtConnect:
 		m.forward(m.withUser(c), (*Machine).userReply)
@@ -115,6 +127,10 @@ func (m *Machine) passAlone(c ftp.Command) {
 // passAgain takes a PASS for a backend that is there. Where we check passwords, each
 // is checked: it was another than this that led to the backend.
 func (m *Machine) passAgain(c ftp.Command) {
+	if m.login.unlisted {
+		m.deny(m.denial())
+		return
+	}
 	if m.cfg.Selection != AtPass {
 		m.pass(c)
 		return
@@ -140,11 +156,26 @@ func (m *Machine) loginChecked(ev messages.LoginChecked) {
 		m.note(Debug, "USER "+m.login.user+" is not let in: "+ev.Reason, nil) // the porter said it aloud
 		m.deny(m.denial())
 	case m.forwards():
-		m.admit()
+		m.admit(m.accountOf(ev))
 	default:
-		m.login.group = ev.Group
+		m.login.known = m.accountOf(ev)
 		m.reach()
 	}
+}
+
+func (m *Machine) accountOf(ev messages.LoginChecked) *account {
+	return &account{user: m.login.user, group: ev.Group, groups: ev.Groups}
+}
+
+// bar begins a login that will be refused. Its name is asked for a password as
+// everybody's is: else USER alone would tell which names there are.
+func (m *Machine) bar(user string) {
+	if m.cfg.Selection != AtConnect {
+		m.leaveBackend()
+		m.phase = alone
+	}
+	m.login.unlisted = true
+	m.answer(ftp.PasswordRequired(user))
 }
 
 // denial is what a client hears whom we do not let in.
@@ -230,11 +261,7 @@ func (m *Machine) unreached(err error) {
 	tried := m.back.attempt > m.back.earlier
 	switch {
 	case errors.Is(err, ErrUnlisted) && !tried && m.asked.Verb == ftp.USER:
-		// Asked for the password as everybody is: else USER alone would tell which
-		// names there are.
-		m.leaveBackend()
-		m.phase, m.login.unlisted = alone, true
-		m.answer(ftp.PasswordRequired(m.login.user))
+		m.bar(m.login.user)
 	case errors.Is(err, ErrUnlisted) && !tried:
 		m.deny(m.denial())
 	case m.asked.Verb == ftp.PASS && tried:

@@ -72,6 +72,8 @@ func shown(a Action) string {
 		return oneLine([]byte("check " + a.User + " " + a.Password))
 	case LoggedIn:
 		return "logged in " + a.User
+	case Identified:
+		return strings.Join(append([]string{"identified", a.By.User}, a.By.Groups...), " ")
 	case End:
 		return "end: " + a.Reason
 	}

@@ -125,6 +125,9 @@ func (m *Machine) dispatch(c ftp.Command) {
 		m.answer(r)
 		return
 	}
+	if m.ruledOut(c) {
+		return
+	}
 	switch m.phase {
 	case loggedIn:
 		r.loggedIn(m, c)

@@ -6,7 +6,12 @@ import "github.com/sluice-gateway/sluice/protocols/ftp"
 func (m *Machine) FTPS() bool { return m.front.ftps() }
 
 // Group is the primary group of the client's account, where the gateway checks logins: for logs.
-func (m *Machine) Group() string { return m.login.group }
+func (m *Machine) Group() string {
+	if m.login.known == nil {
+		return ""
+	}
+	return m.login.known.group
+}
 
 // discreet is a reply for the log, without the passwords that a backend may have repeated in it.
 func (m *Machine) discreet(r ftp.Reply) ftp.Reply {
