@@ -141,6 +141,12 @@ type TransferFinished struct {
 	Stage    Stage  // when Err happened
 }
 
+// ListingRead says what a translated listing told; TransferFinished follows at once.
+type ListingRead struct {
+	Transfer uint32
+	Self     bool // the listed directory was among its own entries
+}
+
 // TimeReached wakes a session for its own deadlines.
 type TimeReached struct{}
 
@@ -192,6 +198,7 @@ func (BackendLost) toSession()         {}
 func (Listening) toSession()           {}
 func (DataEnded) toSession()           {}
 func (TransferFinished) toSession()    {}
+func (ListingRead) toSession()         {}
 func (TimeReached) toSession()         {}
 func (DrainRequested) toSession()      {}
 func (BackendPicked) toSession()       {}

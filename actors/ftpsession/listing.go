@@ -1,6 +1,8 @@
 package ftpsession
 
 import (
+	"context"
+
 	"github.com/rs/zerolog"
 
 	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
@@ -45,9 +47,9 @@ func (s *Session) listAsIs() {
 	}
 }
 
-// listed tells the log what became of a listing. One that nobody understood shows
-// the client an empty directory, which somebody should know of.
-func (s *Session) listed(ev messages.ToSession) {
+// listed tells the dialogue and the log what became of a listing. One that nobody
+// understood shows the client an empty directory, which somebody should know of.
+func (s *Session) listed(ctx context.Context, ev messages.ToSession) {
 	end, ok := ev.(messages.TransferFinished)
 	i := s.listing
 	if !ok || i == nil {
@@ -63,4 +65,5 @@ func (s *Session) listed(ev messages.ToSession) {
 	}
 	s.proxyLog(level).Stringer("family", i.Family()).Int("entries", counts.Entries).
 		Int("skipped", counts.Skipped).Int("too-long", counts.TooLong).Msg(text)
+	s.step(ctx, messages.ListingRead{Transfer: end.Transfer, Self: counts.Self > 0})
 }

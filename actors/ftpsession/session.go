@@ -243,7 +243,7 @@ func (s *Session) handle(ctx context.Context, ev messages.ToSession) {
 	}
 	s.hear(ev)
 	s.adopt(ev)
-	s.listed(ev)
+	s.listed(ctx, ev)
 	s.step(ctx, ev)
 	if _, ok := ev.(messages.TransferFinished); ok {
 		s.channel = nil

@@ -28,5 +28,5 @@ func ExampleTranslator() {
 	// Output:
 	// modify=20251224183000;size=531;type=file; a list; of gifts
 	// modify=20240114000000;size=7;type=OS.unix=slink:usr/bin; bin
-	// Unix: {Entries:2 Skipped:1 Idle:1 TooLong:0}
+	// Unix: {Entries:2 Self:0 Skipped:1 Idle:1 TooLong:0}
 }

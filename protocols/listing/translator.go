@@ -33,6 +33,7 @@ type Options struct {
 // Counts tell what became of the lines.
 type Counts struct {
 	Entries int // translated, or hidden as "." and ".." are
+	Self    int // of those, the listed directory itself
 	Skipped int // headings, sums, blank lines and what was not understood
 	Idle    int // of those, the ones that tell of no file: all but what was not understood
 	TooLong int // lines beyond MaxLine, left out
@@ -150,6 +151,9 @@ func (t *Translator) translate(dst, line []byte) []byte {
 		return dst
 	}
 	t.counts.Entries++
+	if e.Kind == Cdir {
+		t.counts.Self++
+	}
 	switch listed := e.Kind != Cdir && e.Kind != Pdir; {
 	case t.opts.To == MLSD:
 		return e.AppendMLSD(dst, t.opts.Facts, t.opts.UseSlink)

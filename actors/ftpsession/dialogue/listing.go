@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 	"github.com/sluice-gateway/sluice/protocols/listing"
 )
@@ -37,6 +38,7 @@ type lists struct {
 	chosen bool
 	// Of the backend:
 	takesFlags bool // LIST with options went well
+	showsSelf  bool // … and told of the directory itself
 	noFlags    bool // … was refused, and went well without
 	noMLSD     bool // MLSD is not understood
 }
@@ -46,6 +48,8 @@ type second struct {
 	cmd     ftp.Command // no verb: there is no other way
 	asIs    bool        // its answer is not translated
 	refusal ftp.Reply   // of the first way, once that was refused
+	flagged bool        // the first way had options
+	self    bool        // the directory told of itself
 }
 
 // translates reports the policy in force. Data that does not pass through us
@@ -89,9 +93,9 @@ func (m *Machine) listForMLSD(c ftp.Command) (ftp.Command, Shape, second) {
 	case m.lists.noFlags, !fits(flagged):
 		return plain, shape, second{}
 	case m.lists.takesFlags:
-		return flagged, shape, second{}
+		return flagged, shape, second{flagged: true}
 	}
-	return flagged, shape, second{cmd: plain}
+	return flagged, shape, second{flagged: true, cmd: plain}
 }
 
 // today is the time for dates without a year, and for those shown without.
@@ -205,6 +209,28 @@ func (m *Machine) lastWord(r ftp.Reply) ftp.Reply {
 		if r.Code == 425 || r.Code == 426 || r.Code == 503 {
 			return first
 		}
+	}
+	return r
+}
+
+func (m *Machine) listingRead(ev messages.ListingRead) {
+	if t := m.xfer; t != nil && ev.Transfer == t.id {
+		t.second.self = ev.Self
+	}
+}
+
+// believed doubts that a directory was listed which does not tell of itself, where
+// others do. Servers say 226 to the name of a file, to wildcards, and even to names
+// that do not exist; an empty list would have mirrors delete what they hold.
+func (m *Machine) believed(t *transfer, r ftp.Reply) ftp.Reply {
+	s := &t.second
+	switch {
+	case !r.Positive() || !s.flagged || s.refusal.Code != 0:
+	case s.self:
+		m.lists.showsSelf = true
+	case m.lists.showsSelf:
+		m.do(Note{Level: Info, Text: "what the backend listed is no directory", Command: t.cmd, Reply: r})
+		return ftp.Failed(550, t.cmd.Verb, "No such directory, or it cannot be listed")
 	}
 	return r
 }

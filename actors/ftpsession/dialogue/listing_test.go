@@ -219,6 +219,41 @@ func TestListByMLSD(t *testing.T) {
 	})
 }
 
+// Servers say 226 to what is no directory; where directories tell of themselves,
+// that is no empty one.
+func TestDirectoryThatIsNone(t *testing.T) {
+	heard := func(listed, answer string) string {
+		return `
+			B: 150 here
+			>C 150 here
+			proceed
+			data ended
+			B: 226 done
+			settle clean
+			data listed ` + listed + `
+			data finished
+			>C ` + answer
+	}
+	asked := func(command, sent string) string {
+		return pasv + `
+			C: ` + command + `
+			>B ` + sent + lists4 + shownFacts
+	}
+	const none = "550 MLSD: No such directory, or it cannot be listed"
+	begun := greeted + signedIn
+	prove(t, []claim{
+		{"is_refused_once_directories_told_of_themselves", byLIST, begun + asked("MLSD", "LIST -al") + heard("self", "226 done") +
+			asked("MLSD x", "LIST -al x") + heard("", none) + asked("MLSD y", "LIST -al y") + heard("self", "226 done")},
+		{"is_believed_where_none_ever_did", byLIST, begun + asked("MLSD", "LIST -al") + heard("", "226 done") +
+			asked("MLSD x", "LIST -al x") + heard("", "226 done")},
+		{"is_believed_where_no_options_are_known", byLIST, begun + asked("MLSD", "LIST -al") + `
+			B: 501 what?
+			>B LIST` + heard("self", "226 done") + asked("MLSD x", "LIST x") + heard("", "226 done")},
+		{"leaves_the_backends_own_refusal", byLIST, begun + asked("MLSD", "LIST -al") + heard("self", "226 done") +
+			asked("MLSD x", "LIST -al x") + strings.Replace(strings.Replace(heard("", "451 the disk broke"), "settle clean", "settle broken", 1), "B: 226 done", "B: 451 the disk broke", 1)},
+	})
+}
+
 // Whatever a path looks like, LIST is one line and begins its path where the
 // client's does.
 func TestListCommand(t *testing.T) {

@@ -133,6 +133,8 @@ func (m *Machine) handle(ev messages.ToSession) {
 		m.dataEnded(ev)
 	case messages.TransferFinished:
 		m.transferFinished(ev)
+	case messages.ListingRead:
+		m.listingRead(ev)
 	case messages.LoginAnswered:
 		m.loginAnswered(ev)
 	case messages.LoginChecked:

@@ -29,6 +29,7 @@ import (
 //	grant [staff] / deny / fail  the answer to check
 //	resolved [own / forbidden / nowhere]                  the answer to resolve
 //	data ended [100ms]           the source's proper end  wait 3s, drain
+//	data listed [self]           what a translator saw
 //	data finished [front copy Broken pipe]                with side, stage, reason
 //
 // All other lines are what the machine is to do next, in its order: >C and >B
@@ -303,6 +304,10 @@ func sideOf(s string) messages.Side {
 func (s *script) data(rest string) {
 	w := strings.SplitN(rest, " ", 4)
 	id := s.m.xfers
+	if w[0] == "listed" {
+		s.step(messages.ListingRead{Transfer: id, Self: rest == "listed self"})
+		return
+	}
 	if w[0] == "ended" {
 		ev := messages.DataEnded{Transfer: id, Bytes: 42}
 		if len(w) > 1 {

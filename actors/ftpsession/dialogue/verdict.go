@@ -20,7 +20,7 @@ func (m *Machine) conclude() {
 		m.late.missing++
 		m.late.refusal = m.late.refusal || !t.proceeding
 	}
-	reply := t.verdict()
+	reply := m.believed(t, t.verdict())
 	m.tell(reply)
 	if reply.Code == 421 {
 		m.end("backend closed the session")
