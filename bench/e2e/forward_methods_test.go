@@ -155,7 +155,7 @@ func forwardByCurl(t *testing.T, method, addr string, s *peers.Server) {
 }
 
 // TestForward_lftp_over_IPv6 has lftp name its destination, as it writes an IPv6 address without its
-// brackets, where nobody can tell it from its port.
+// brackets, where nobody can tell it from its port if there is one.
 func TestForward_lftp_over_IPv6(t *testing.T) {
 	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
 		peers.GiveUp(t, fmt.Errorf("%w: an IPv6 loopback address (enable IPv6): %w", peers.ErrUnavailable, err))
@@ -171,8 +171,11 @@ func TestForward_lftp_over_IPv6(t *testing.T) {
 			forwardByLFTPTo(t, method, addr, "peer.test", server)
 			c := knock(t, "127.0.0.1", addr)
 			if method == userAtHost {
-				c.Must(530, "USER alice@::1:%d", server.Port)
-				eventually(t, callLimit, "a line that says what is wrong", func() bool { return len(noted(g, "no IPv6 address in brackets")) == 1 })
+				c.Must(530, "USER alice@2001:db8::1:%d", server.Port)
+				c.Send("USER alice@::1") // without a port it can
+				c.Reply()
+				eventually(t, callLimit, "an attempt at port 21", func() bool { return len(noted(g, "[::1]:21")) > 0 })
+				eventually(t, callLimit, "a line that says what is wrong", func() bool { return len(noted(g, "where its port begins cannot be said")) == 1 })
 			}
 		})
 	}

@@ -49,7 +49,7 @@ var (
 	ErrNoSNI     = errors.New("no destination: the client named no host in its TLS handshake (SNI)")
 	ErrBadPort   = errors.New("the port of the destination is no number from 1 to 65535")
 	ErrBadHost   = errors.New("the destination is no host name and no address")
-	ErrBadIPv6   = errors.New("the destination is no IPv6 address in brackets, such as [2001:db8::1]")
+	ErrBadIPv6   = errors.New("the destination is no IPv6 address, or where its port begins cannot be said: write [2001:db8::1]")
 	ErrNumeric   = errors.New("the destination is a number that may be read as an address: write it with four decimal parts")
 	ErrZone      = errors.New("the destination names a network interface (%zone)")
 	ErrForbidden = errors.New("the user name holds CR, LF or NUL")
@@ -64,7 +64,7 @@ type Destination struct {
 	Port      uint16
 	Implicit  bool // TLS from the first byte
 
-	typed string // host as it was typed, in its brackets
+	typed string // host as it was typed, in brackets if it is an IPv6 address
 }
 
 // Parse reads the argument of USER. sni is the name that the client asked for
@@ -110,11 +110,13 @@ func parseHostPort(s string) (Destination, error) {
 			return Destination{}, ErrBadIPv6
 		}
 		host, rest = s[:end+1], s[end+1:]
-	} else if i := strings.IndexByte(s, ':'); i >= 0 {
-		host, rest = s[:i], s[i:]
-		if strings.Count(s, ":") > 1 {
-			return Destination{}, ErrBadIPv6 // where its port would begin, nobody can say
+	} else if i := strings.IndexByte(s, ':'); strings.Count(s, ":") > 1 {
+		if !bare(s) {
+			return Destination{}, ErrBadIPv6
 		}
+		host = "[" + s + "]"
+	} else if i >= 0 {
+		host, rest = s[:i], s[i:]
 	}
 	d := Destination{Port: DefaultPort, typed: host}
 	if rest != "" {
@@ -126,6 +128,21 @@ func parseHostPort(s string) (Destination, error) {
 	}
 	d.Implicit = d.Port == ImplicitPort
 	return d, d.readHost(host)
+}
+
+// bare reports whether text is an IPv6 address without brackets that cannot be meant
+// to have a port: what stands behind its last colon would be none, or what is left
+// before that no address.
+func bare(s string) bool {
+	if a, err := netip.ParseAddr(s); err != nil || a.Zone() != "" {
+		return false
+	}
+	last := strings.LastIndexByte(s, ':')
+	if _, err := parsePort(s[last:]); err != nil {
+		return true
+	}
+	a, err := netip.ParseAddr(s[:last])
+	return err != nil || !a.Is6()
 }
 
 // parsePort reads ":port".
