@@ -179,10 +179,11 @@ const (
 	StageCopy                // moving bytes
 	StageStall               // no byte moved for TimeoutStalled
 	StageAbort               // cut off by the session
+	StageLimit               // more came than may (MaxStoreFileSize, MaxRetrieveFileSize)
 )
 
 func (s Stage) String() string {
-	return [...]string{"open", "handshake", "copy", "stalled", "aborted"}[s]
+	return [...]string{"open", "handshake", "copy", "stalled", "aborted", "limit"}[s]
 }
 
 func (CommandReceived) toSession()     {}

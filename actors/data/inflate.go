@@ -8,8 +8,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zlib"
-
-	"github.com/sluice-gateway/sluice/actors/stage"
 )
 
 // MODE Z (draft-preston-ftpext-deflate-04 section 3): what passes a data connection
@@ -26,7 +24,6 @@ var errDamaged = errors.New("compressed data connection (MODE Z)")
 // complete, and that the source ended properly right after it.
 type inflater struct {
 	src  witness
-	lax  bool // once the stream is complete, an end without close_notify will do
 	wire *bufio.Reader
 	zlib io.ReadCloser // of a stream before, perhaps; nil: there was none
 	open bool          // the stream's header has been read
@@ -52,12 +49,12 @@ func (w *witness) Read(p []byte) (int, error) {
 // inflaters keeps what inflating takes, some 80 KiB each. The zero value is ready.
 type inflaters struct{ pool sync.Pool }
 
-func (s *inflaters) take(src io.Reader, lax bool) *inflater {
+func (s *inflaters) take(src io.Reader) *inflater {
 	z, ok := s.pool.Get().(*inflater)
 	if !ok {
 		z = &inflater{wire: bufio.NewReaderSize(nil, 32<<10)}
 	}
-	z.src.Reader, z.lax = src, lax
+	z.src.Reader = src
 	z.wire.Reset(&z.src)
 	return z
 }
@@ -107,14 +104,10 @@ func (z *inflater) content(p []byte) (int, error) {
 
 // end waits for the source's end: not even one byte may follow.
 func (z *inflater) end() error {
-	_, err := z.wire.ReadByte()
-	switch {
-	case err == nil:
-		return fmt.Errorf("%w: bytes after the end of the stream", errDamaged)
-	case z.lax && errors.Is(err, stage.ErrNoCloseNotify):
-		return io.EOF
+	if _, err := z.wire.ReadByte(); err != nil {
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: bytes after the end of the stream", errDamaged)
 }
 
 // blame names what it is that ended or broke a stream.

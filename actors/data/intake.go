@@ -14,7 +14,8 @@ import (
 )
 
 // intake reads what the source of a shaped transfer sends, TLS taken off. Its
-// io.EOF is a proper end and nothing else: FIN in clear, close_notify in TLS.
+// io.EOF is a proper end and nothing else: FIN in clear, close_notify in TLS unless
+// the leg does without (Leg.LaxClose).
 type intake struct {
 	conn  *net.TCPConn
 	tls   *stage.Conn // nil: in clear
@@ -31,8 +32,11 @@ type intake struct {
 	scrap  [1]byte
 }
 
-func newIntake(conn *net.TCPConn, tls *stage.Conn, clock *stallClock) (*intake, error) {
+func newIntake(conn *net.TCPConn, tls *stage.Conn, lax bool, clock *stallClock) (*intake, error) {
 	in := &intake{conn: conn, tls: tls, clock: clock}
+	if tls != nil {
+		tls.Lax(lax)
+	}
 	clock.src = conn
 	in.peek = in.tryPeek
 	var err error
@@ -49,7 +53,7 @@ func (in *intake) Read(p []byte) (n int, err error) {
 		n, err = in.decrypt(p)
 	}
 	in.took += int64(n)
-	in.proven = in.tls != nil && errors.Is(err, io.EOF)
+	in.proven = in.tls != nil && errors.Is(err, io.EOF) && !in.tls.Unproven()
 	return n, err
 }
 

@@ -72,7 +72,7 @@ func BenchmarkModeZ(b *testing.B) {
 		b.ReportAllocs()
 		buf := make([]byte, shapedSize)
 		for b.Loop() {
-			z := stock.take(bytes.NewReader(wire), false)
+			z := stock.take(bytes.NewReader(wire))
 			n, err := io.CopyBuffer(struct{ io.Writer }{writer(discard)}, z, buf)
 			if err != nil || n != int64(len(content)) {
 				b.Fatal(n, err)
@@ -184,7 +184,7 @@ func TestModeZFootprint(t *testing.T) {
 	wire := deflated(t, content, 9)
 	var stock inflaters
 	got := measure(func() any {
-		z := stock.take(bytes.NewReader(wire), false)
+		z := stock.take(bytes.NewReader(wire))
 		if _, err := io.CopyN(io.Discard, z, 1<<20); err != nil {
 			t.Fatal(err)
 		}

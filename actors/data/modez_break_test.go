@@ -163,7 +163,7 @@ func FuzzInflate(f *testing.F) {
 	f.Add(deflated(f, []byte("content"), 9))
 	var stock inflaters
 	f.Fuzz(func(t *testing.T, wire []byte) {
-		z := stock.take(bytes.NewReader(wire), false)
+		z := stock.take(bytes.NewReader(wire))
 		defer stock.give(z)
 		got, err := io.ReadAll(io.LimitReader(z, 1<<22))
 		if len(got) == 1<<22 {

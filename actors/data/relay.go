@@ -44,6 +44,9 @@ func (c *Channel) copyFault(where messages.Side, clock *stallClock, err error) *
 	if clock.stalled(err) {
 		return &fault{where, messages.StageStall, fmt.Errorf("no byte moved for %v: %w", c.cfg.Stalled, err)}
 	}
+	if errors.Is(err, ErrTooLarge) {
+		return &fault{where, messages.StageLimit, err}
+	}
 	return &fault{where, messages.StageCopy, err}
 }
 

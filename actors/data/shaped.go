@@ -113,13 +113,13 @@ func (c *Channel) newShaper(dst, src *net.TCPConn, from messages.Side) (*shaper,
 	s.large = processors.borrow
 	release := processors.giveBack
 	var err error
-	if s.in, err = newIntake(src, c.secured[from], c.clock()); err != nil {
+	if s.in, err = newIntake(src, c.secured[from], c.leg(from).LaxClose, c.clock()); err != nil {
 		return nil, release, &fault{from, messages.StageCopy, err}
 	}
 	s.content = s.in
 	s.out = newOutlet(dst, c.secured[to], c.clock())
-	if leg := c.leg(from); leg.Deflate > 0 {
-		z := pipes.inflaters.take(s.in, leg.LaxClose)
+	if c.leg(from).Deflate > 0 {
+		z := pipes.inflaters.take(s.in)
 		s.content = z
 		release = func() { processors.giveBack(); pipes.inflaters.give(z) }
 	}

@@ -26,6 +26,13 @@ type Conn struct {
 // close_notify that tells an end from a cut (RFC 8446 section 6.1).
 var ErrNoCloseNotify = errors.New("connection closed without TLS close_notify, the data may be cut off")
 
+// Lax has an end without close_notify pass for one, as long as it is not within a
+// record (NoCloseNotifyRequired).
+func (c *Conn) Lax(on bool) { c.wire.lax = on }
+
+// Unproven reports whether the end that was read is one that Lax let pass.
+func (c *Conn) Unproven() bool { return c.wire.fin }
+
 // TCP is the connection below. Its deadlines are this one's.
 func (c *Conn) TCP() *net.TCPConn { return c.wire.TCPConn }
 
