@@ -12,4 +12,6 @@ func (s *Session) shape(a dialogue.StartData, cfg *data.Config) {
 		cfg.Translate = s.listing
 	}
 	cfg.Front.Deflate, cfg.Back.Deflate = a.Shape.FrontLevel, a.Shape.BackLevel
+	cfg.Rate = data.Rate{BytesPerSecond: a.Shape.Rate.BytesPerSecond, Free: a.Shape.Rate.Free}
+	cfg.MaxBytes = a.Shape.Limit
 }

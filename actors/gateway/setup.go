@@ -81,6 +81,8 @@ func dialogueOf(cfg *config.Config, server *config.Server, set *config.Settings)
 		RetryCount:        set.Proxy.RetryCount,
 		TimeoutConnect:    set.Proxy.TimeoutConnect,
 		TimeoutLinger:     set.Proxy.TimeoutLinger,
+		Bounds:            bounds(set),
+		Deflate:           dialogue.Deflate{Clients: set.Data.Deflate, Backends: set.Proxy.Deflate},
 		DataPolicy:        dataPolicies[set.Proxy.DataTransfer],
 		ShowFeatures:      set.Proxy.Options.ShowFeatures,
 		IgnoreForeign:     set.Proxy.Options.IgnoreForeignAddress,
@@ -98,6 +100,15 @@ func dialogueOf(cfg *config.Config, server *config.Server, set *config.Settings)
 		AsciiDefault:      set.Data.DefaultTransferType == 'A',
 		Listings:          listings(set),
 	}
+}
+
+// bounds are what transfers of files are held to.
+func bounds(set *config.Settings) dialogue.Bounds {
+	b := dialogue.Bounds{MaxStore: set.Limits.MaxStoreFileSize, MaxRetrieve: set.Limits.MaxRetrieveFileSize}
+	for _, r := range set.Data.TransferRates {
+		b.Rates = append(b.Rates, dialogue.Rate{Commands: r.Commands, BytesPerSecond: r.BytesPerSecond, Free: r.FreeBytes})
+	}
+	return b
 }
 
 var dataPolicies = map[config.DataTransferPolicy]dialogue.DataPolicy{

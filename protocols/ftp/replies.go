@@ -125,6 +125,15 @@ func DataInsecure() Reply {
 // TransferAborted reports a transfer that broke off on either side.
 func TransferAborted() Reply { return NewReply(426, "Transfer aborted. Data connection closed") }
 
+// TransferTooLarge reports a transfer that went beyond MaxStoreFileSize (upload) or
+// MaxRetrieveFileSize.
+func TransferTooLarge(upload bool) Reply {
+	if upload {
+		return NewReply(552, "Transfer aborted. File too large")
+	}
+	return NewReply(426, "Transfer aborted. Operation not permitted")
+}
+
 // Failed reports an error while verb was carried out: "CMD: reason".
 func Failed(code int, verb, reason string) Reply {
 	return NewReply(code, echo(verb)+": "+echo(reason))
@@ -212,6 +221,24 @@ func ProtectionUnsupported(level string) Reply {
 // are protected in different ways (RFC 4217).
 func ProtectionDiffers() Reply {
 	return NewReply(521, "Data connection cannot be opened with this PROT setting")
+}
+
+// ModeSet answers MODE.
+func ModeSet(mode string) Reply { return NewReply(200, "Mode set to "+echo(mode)) }
+
+// ModeUnsupported answers a MODE that exists but is not spoken here.
+func ModeUnsupported(mode string) Reply {
+	return NewReply(504, "'MODE "+echo(mode)+"' unsupported transfer mode")
+}
+
+// ModeUnknown answers a MODE that does not exist.
+func ModeUnknown(mode string) Reply {
+	return NewReply(501, "'MODE "+echo(mode)+"' unrecognized transfer mode")
+}
+
+// OptionUnknown answers an OPTS of ours that makes no sense (RFC 2389 §4).
+func OptionUnknown(option string) Reply {
+	return NewReply(501, "OPTS "+echo(option)+" not understood")
 }
 
 // FamilyUnknown answers EPRT with a family other than those we have.

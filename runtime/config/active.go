@@ -6,6 +6,8 @@ package config
 var active = []string{
 	"Define", "Include", "IncludeOptions", "LoadModule", "ModulePath", // done by loading
 
+	"DeflateEngine", "MaxRetrieveFileSize", "MaxStoreFileSize", "ProxyDeflateEngine", "TransferRate",
+
 	"AllowForeignAddress", "AllowLogSymlinks", "DefaultAddress", "DefaultServer", "DefaultTransferMode",
 	"ExtendedLog", "From", "Group", "LogFormat", "LogOptions", "MasqueradeAddress", "MaxClients", "MaxClientsPerHost", "MaxConnectionRate",
 	"MaxConnectionsPerHost", "MaxInstances", "PassivePorts", "PidFile", "Port", "Satisfy", "ServerAlias",

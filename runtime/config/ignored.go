@@ -48,7 +48,7 @@ var moduleReasons = map[string]string{
 	"mod_copy":         reasonBackend,
 	"mod_ctrls":        "the running gateway is controlled with sluice status, sessions, drain and kick",
 	"mod_ctrls_admin":  "the running gateway is controlled with sluice status, sessions, drain and kick",
-	"mod_deflate":      "MODE Z is not offered",
+	"mod_deflate":      "there is nothing about MODE Z that would fill a log of its own",
 	"mod_delay":        "the timing of answers to failed logins is the gateway's own business",
 	"mod_digest":       reasonBackend,
 	"mod_dnsbl":        "block lists in DNS are not asked; use BanOnEvent or a <Class>",
@@ -144,7 +144,7 @@ func ignoredRow(n knownName) *Directive {
 
 // claimedModules are those for which <IfModule> holds.
 var claimedModules = map[string]bool{
-	"mod_auth": true, "mod_auth_file": true, "mod_ban": true, "mod_core": true, "mod_facts": true,
+	"mod_auth": true, "mod_auth_file": true, "mod_ban": true, "mod_core": true, "mod_deflate": true, "mod_facts": true,
 	"mod_ifsession": true, "mod_log": true, "mod_proxy": true, "mod_redis": true, "mod_rewrite": true,
 	"mod_sftp": true, "mod_sql": true, "mod_sql_mysql": true, "mod_sql_postgres": true,
 	"mod_sql_sqlite": true, "mod_tls": true, "mod_xfer": true,

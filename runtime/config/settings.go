@@ -83,6 +83,7 @@ type Data struct {
 	ForeignSaid         bool      // AllowForeignAddress was written, be it off
 	Sockets             SocketOptions
 	TransferRates       []Rate
+	Deflate             bool // DeflateEngine: clients may have MODE Z
 	DefaultTransferType byte // 'A' or 'I', the type logs assume before TYPE
 	DisplayFacts        Facts
 }

@@ -23,6 +23,7 @@ type Proxy struct {
 
 	DataTransfer DataTransferPolicy
 	ListPolicy   ListPolicy
+	Deflate      bool // ProxyDeflateEngine: backends that list MODE Z get it
 	UseSlink     bool // directory lists translate symlinks as OS.unix=slink
 
 	Options       ProxyOptions

@@ -67,8 +67,14 @@ that failed at start.`,
 gateway against third parties. A class allows it for data addresses of that class only.`,
 		parse: parseForeignAddress},
 	{Name: "TransferRate", Contexts: anyServer | InAnonymous | InDirectory, Syntax: "RETR,STOR,APPE,STOU kilobytes-per-second[:free-bytes]", many: true, Unit: "KiB/s",
-		Text:  `Slows transfers down, per session and command. free-bytes go through at full speed first, so that small files stay quick.`,
+		Text: `Slows transfers down, per session and command. free-bytes go through at full speed first, so that small files stay quick. Of
+several lines the first that names the command counts. Bytes of the file are counted, also where MODE Z has fewer travel; listings are
+never slowed down. It has no effect on UseDirectDataTransfers.`,
 		parse: parseTransferRate},
+	{Name: "DeflateEngine", Contexts: anyServer, Syntax: "on|off", Default: "off",
+		Text: `Lets clients have their files and listings compressed on the way (MODE Z), whatever the backend can do; FEAT then says so, and
+many clients make use of it unasked. It costs processor time and a megabyte for each download, so it is for slow lines.`,
+		parse: flag(func(s *Settings) *bool { return &s.Data.Deflate })},
 	{Name: "DefaultTransferMode", Contexts: anyServer, Syntax: "ascii|binary", Default: "ascii",
 		Text:  `Type that logs assume for transfers before the client says TYPE.`,
 		parse: oneOf(keywords[byte]{{"ascii", 'A'}, {"binary", 'I'}}, "unknown mode '%s'", func(s *Settings) *byte { return &s.Data.DefaultTransferType })},

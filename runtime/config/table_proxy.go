@@ -68,6 +68,10 @@ FEAT and OPTS MLST speak of the translated lists. UseSlink shows where symbolic 
 NLST are sent as MLSD and come out as of ls -l; their options are dropped, but -R, -d and wildcards pass as they are. Not with
 ProxyOptions UseDirectDataTransfers.`,
 		parse: parseListPolicy},
+	{Name: "ProxyDeflateEngine", Module: ownModule, Contexts: anyServer, Syntax: "on|off", Default: "off",
+		Text: `Has data travel compressed (MODE Z) between the gateway and those backends that list MODE Z among their features, whether
+clients do the same or not (DeflateEngine). Worth it where the line to the backends is slow.`,
+		parse: flag(func(s *Settings) *bool { return &s.Proxy.Deflate })},
 	{Name: "ProxySourceAddress", Contexts: anyServer, Syntax: "address|name|device",
 		Text: `The local address of connections to backends, and the one announced to them for active transfers. Use it on hosts with
 several networks. Of a name or a device the first address of each family counts; backends of a family without one, and backends

@@ -23,8 +23,8 @@ var answeredAlone = map[string]handler{
 
 // needLogin are commands that ProFTPD knows, and keeps for those who are logged
 // in. Of the others it says that it does not understand them.
-var needLogin = []string{ftp.SMNT, ftp.REIN, ftp.SITE, ftp.STAT,
-	ftp.STRU, ftp.MODE, ftp.ALLO, ftp.REST, ftp.RNFR, ftp.RNTO, ftp.SIZE, ftp.MDTM, ftp.MLST, ftp.MFMT, ftp.MFF, ftp.RANG}
+var needLogin = []string{ftp.SMNT, ftp.SITE, ftp.STAT,
+	ftp.STRU, ftp.ALLO, ftp.RNFR, ftp.RNTO, ftp.SIZE, ftp.MDTM, ftp.MLST, ftp.MFMT, ftp.MFF}
 
 func say(r ftp.Reply) handler {
 	return func(m *Machine, _ ftp.Command) { m.answer(r) }

@@ -23,6 +23,9 @@ type Config struct {
 	TimeoutConnect time.Duration // ProxyTimeoutConnect: for the banner too
 	TimeoutLinger  time.Duration // ProxyTimeoutLinger
 
+	Bounds  Bounds
+	Deflate Deflate
+
 	DataPolicy    DataPolicy
 	ShowFeatures  bool // ProxyOptions ShowFeatures
 	IgnoreForeign bool // ProxyOptions IgnoreForeignAddress

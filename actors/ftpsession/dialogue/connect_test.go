@@ -175,7 +175,7 @@ func TestConnect(t *testing.T) {
 			>B FEAT
 			B: 211-F↵ MLST type*;size*;↵211 End
 			>C 220 hello
-			>C 211-Features:↵ CLNT↵ CSID↵ EPRT↵ EPSV↵ HOST↵ LANG↵ MDTM↵ MFF↵ MFMT↵ MLST type*;size*;↵ RANG↵ REST STREAM↵ SIZE↵ TVFS↵ UTF8↵211 End`},
+			>C 211-Features:↵ EPRT↵ EPSV↵ HOST↵ MLST type*;size*;↵ TVFS↵ UTF8↵211 End`},
 	})
 }
 

@@ -3,50 +3,10 @@ package dialogue
 import (
 	"net/netip"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
-
-// ourFeatures are what the gateway answers FEAT with: what it passes on or
-// does itself, and what practically every backend has.
-var ourFeatures = []string{"CLNT", "CSID", "EPRT", "EPSV", "HOST", "LANG", "MDTM", "MFF", "MFMT",
-	"MLST", "RANG", "REST STREAM", "SIZE", "TVFS", "UTF8"}
-
-// tlsFeatures join them where TLS is offered.
-var tlsFeatures = []string{"AUTH TLS", "CCC", "PBSZ", "PROT", "SSCN"}
-
-// feat answers for the gateway, or for the backend with ShowFeatures and in the
-// forward role.
-func (m *Machine) feat(c ftp.Command) {
-	if m.cfg.ShowFeatures || m.forwards() {
-		m.forward(c, func(m *Machine, r ftp.Reply) { m.answer(m.withFacts(r)) })
-		return
-	}
-	m.ownFeat(c)
-}
-
-func (m *Machine) ownFeat(ftp.Command) {
-	list := ourFeatures
-	if m.cfg.TLS.Enabled {
-		list = append(slices.Clone(list), tlsFeatures...)
-	}
-	if facts, ok := m.mlstFacts(); ok {
-		list = append([]string{"MLST " + facts}, without(list, "MLST")...)
-	}
-	m.answer(ftp.FeaturesReply(list))
-}
-
-func without(list []string, name string) []string {
-	var rest []string
-	for _, s := range list {
-		if s != name {
-			rest = append(rest, s)
-		}
-	}
-	return rest
-}
 
 // host answers HOST (RFC 7151). In TLS the name was settled by the handshake,
 // whose certificate the client believed.

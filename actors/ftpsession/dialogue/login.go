@@ -135,7 +135,9 @@ func (m *Machine) enter(r ftp.Reply) {
 	c := ftp.Command{Verb: ftp.TYPE, Arg: m.early, HasArg: true}
 	m.early = ""
 	m.ask(c, func(m *Machine, typed ftp.Reply) {
-		if !typed.Positive() {
+		if typed.Positive() {
+			m.back.typed = c.Arg
+		} else {
 			m.do(Note{Level: Warn, Text: "backend refused the TYPE that came before it", Reply: typed})
 		}
 		m.answer(r)

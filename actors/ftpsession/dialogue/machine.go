@@ -47,6 +47,7 @@ type Machine struct {
 	early   string // the argument of a TYPE that came before the backend
 
 	offer offer
+	modeZ modeZ
 	xfer  *transfer
 	xfers uint32 // transfers started
 	type_ byte   // 'A' or 'I', for logs

@@ -90,7 +90,7 @@ func TestAuth(t *testing.T) {
 			>C 500 ENC not understood`},
 		{"FEAT_lists_it_where_it_is_offered", offered, greeted + `
 			C: FEAT
-			>C 211-Features:↵ AUTH TLS↵ CCC↵ CLNT↵ CSID↵ EPRT↵ EPSV↵ HOST↵ LANG↵ MDTM↵ MFF↵ MFMT↵ MLST↵ PBSZ↵ PROT↵ RANG↵ REST STREAM↵ SIZE↵ SSCN↵ TVFS↵ UTF8↵211 End`},
+			>C 211-Features:↵ AUTH TLS↵ CCC↵ EPRT↵ EPSV↵ HOST↵ PBSZ↵ PROT↵ SSCN↵ TVFS↵ UTF8↵211 End`},
 		{"a_failed_handshake_ends_the_session", offered, greeted + `
 			C: AUTH TLS
 			>C 234 AUTH TLS successful

@@ -69,14 +69,23 @@ func (m *Machine) transfer(c ftp.Command, upload bool) {
 	wire, shape, second := m.wireCommand(c)
 	if !o.complete() {
 		m.do(DropOffers{})
+		m.back.forgetRestart()
 		m.forward(wire, (*Machine).noDataReply)
 		return
 	}
+	m.prepare(&preparation{cmd: c, wire: wire, second: second, upload: upload, offer: o, shape: shape})
+}
+
+// launch begins a transfer that is prepared.
+func (m *Machine) launch(p *preparation) {
+	c, o := p.cmd, &p.offer
 	m.xfers++
-	m.xfer = &transfer{id: m.xfers, cmd: c, upload: upload, second: second, began: m.now}
-	m.do(SendBackend{wire})
-	m.do(StartData{Transfer: m.xfers, Verb: c.Verb, Upload: upload,
-		Front: o.front.plan(m.front.private), Back: o.back.plan(m.back.link.private), Shape: shape})
+	m.xfer = &transfer{id: m.xfers, cmd: c, upload: p.upload, second: p.second, began: m.now}
+	m.back.forgetRestart()
+	p.shape.FrontLevel, p.shape.BackLevel = m.levels()
+	m.do(SendBackend{p.wire})
+	m.do(StartData{Transfer: m.xfers, Verb: c.Verb, Upload: p.upload,
+		Front: o.front.plan(m.front.private), Back: o.back.plan(m.back.link.private), Shape: p.shape})
 	m.resume() // ABOR must be heard
 }
 
@@ -241,6 +250,10 @@ func (m *Machine) transferFinished(ev messages.TransferFinished) {
 	m.clock.active(m.now)
 	if ev.Err != nil && ev.Stage < messages.StageStall {
 		m.note(Warn, ev.Side.String()+" data connection failed ("+ev.Stage.String()+")", ev.Err)
+	}
+	if t.tooLarge() {
+		limit, directive := m.cfg.Bounds.size(t.cmd.Verb)
+		m.noteLimit(directive, limit, t.cmd.Arg)
 	}
 	switch {
 	case t.goodbye != "":

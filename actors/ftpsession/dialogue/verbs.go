@@ -78,10 +78,15 @@ func init() { //nolint:gochecknoinits // as said above
 		ftp.STOU: data((*Machine).upload),
 		ftp.APPE: data((*Machine).upload),
 		ftp.DELE: {(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).remove},
+		ftp.MODE: {(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).mode},
+		ftp.REST: {(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).restart},
+		ftp.RANG: {(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).restart},
+		ftp.REIN: {(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).reinitialise},
 	}
 	for verb, h := range answeredAlone {
 		rows[verb] = row{h, (*Machine).loginFirst, (*Machine).relay}
 	}
+	rows[ftp.OPTS] = row{(*Machine).optsAlone, (*Machine).loginFirst, (*Machine).opts}
 	for _, verb := range []string{ftp.CWD, ftp.CDUP, ftp.PWD, ftp.MKD, ftp.RMD} {
 		rows[verb] = row{(*Machine).directory, (*Machine).loginFirst, (*Machine).relay}
 	}
@@ -167,7 +172,7 @@ func (m *Machine) quit(c ftp.Command) {
 func (m *Machine) setType(c ftp.Command) {
 	m.forward(c, func(m *Machine, r ftp.Reply) {
 		if r.Positive() {
-			m.early = ""
+			m.early, m.back.typed = "", c.Arg
 			m.noteType(c.Arg)
 		}
 		m.answer(r)

@@ -93,9 +93,6 @@ func TestCommands(t *testing.T) {
 			>C 504 [2001:db8::9]: Unknown hostname provided
 			C: HOST [2001:db8::9
 			>C 501 [2001:db8::9: Invalid hostname provided`},
-		{"FEAT_is_ours", nil, greeted + `
-			C: FEAT
-			>C 211-Features:↵ CLNT↵ CSID↵ EPRT↵ EPSV↵ HOST↵ LANG↵ MDTM↵ MFF↵ MFMT↵ MLST↵ RANG↵ REST STREAM↵ SIZE↵ TVFS↵ UTF8↵211 End`},
 		{"FEAT_is_the_backends_with_ShowFeatures", func(c *Config) { c.ShowFeatures = true }, greeted + `
 			C: FEAT
 			>B FEAT

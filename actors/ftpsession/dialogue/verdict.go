@@ -57,6 +57,8 @@ func (t *transfer) verdict() ftp.Reply {
 	secure := t.err != nil && t.errStage == messages.StageSecure
 	unexplained := t.errSide == messages.FrontSide || !t.hasFinal || t.final.Positive()
 	switch {
+	case t.tooLarge():
+		return ftp.TransferTooLarge(t.upload)
 	case open && unexplained:
 		return ftp.DataFailed(t.cmd.Verb, t.reason)
 	case secure && unexplained:
@@ -68,6 +70,9 @@ func (t *transfer) verdict() ftp.Reply {
 	}
 	return ftp.TransferAborted()
 }
+
+// tooLarge reports whether more came than may.
+func (t *transfer) tooLarge() bool { return t.err != nil && t.errStage == messages.StageLimit }
 
 // whole reports whether everything arrived: the backend says so, the data ended
 // properly, and the end was passed on without an error.
