@@ -143,8 +143,8 @@ type TransferFinished struct {
 
 // ListingRead says what a translated listing told; TransferFinished follows at once.
 type ListingRead struct {
-	Transfer uint32
-	Self     bool // the listed directory was among its own entries
+	Transfer    uint32
+	Directories int // that were among their own entries, as "." or by a type of cdir
 }
 
 // TimeReached wakes a session for its own deadlines.

@@ -65,5 +65,5 @@ func (s *Session) listed(ctx context.Context, ev messages.ToSession) {
 	}
 	s.proxyLog(level).Stringer("family", i.Family()).Int("entries", counts.Entries).
 		Int("skipped", counts.Skipped).Int("too-long", counts.TooLong).Msg(text)
-	s.step(ctx, messages.ListingRead{Transfer: end.Transfer, Self: counts.Self > 0})
+	s.step(ctx, messages.ListingRead{Transfer: end.Transfer, Directories: counts.Self})
 }

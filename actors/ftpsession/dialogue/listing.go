@@ -49,7 +49,7 @@ type second struct {
 	asIs    bool        // its answer is not translated
 	refusal ftp.Reply   // of the first way, once that was refused
 	flagged bool        // the first way had options
-	self    bool        // the directory told of itself
+	listed  int         // directories that told of themselves
 }
 
 // translates reports the policy in force. Data that does not pass through us
@@ -215,21 +215,22 @@ func (m *Machine) lastWord(r ftp.Reply) ftp.Reply {
 
 func (m *Machine) listingRead(ev messages.ListingRead) {
 	if t := m.xfer; t != nil && ev.Transfer == t.id {
-		t.second.self = ev.Self
+		t.second.listed = ev.Directories
 	}
 }
 
-// believed doubts that a directory was listed which does not tell of itself, where
-// others do. Servers say 226 to the name of a file, to wildcards, and even to names
-// that do not exist; an empty list would have mirrors delete what they hold.
+// believed doubts that one directory was listed, where none tells of itself although
+// others did, or several do. Servers say 226 to the name of a file, to wildcards, and
+// even to names that do not exist; some take blanks for the ends of names. A client
+// that mirrors would delete what it does not see.
 func (m *Machine) believed(t *transfer, r ftp.Reply) ftp.Reply {
 	s := &t.second
 	switch {
 	case !r.Positive() || !s.flagged || s.refusal.Code != 0:
-	case s.self:
+	case s.listed == 1:
 		m.lists.showsSelf = true
-	case m.lists.showsSelf:
-		m.do(Note{Level: Info, Text: "what the backend listed is no directory", Command: t.cmd, Reply: r})
+	case s.listed > 1, m.lists.showsSelf:
+		m.do(Note{Level: Info, Text: "what the backend listed is not one directory", Command: t.cmd, Reply: r})
 		return ftp.Failed(550, t.cmd.Verb, "No such directory, or it cannot be listed")
 	}
 	return r

@@ -242,15 +242,16 @@ func TestDirectoryThatIsNone(t *testing.T) {
 	const none = "550 MLSD: No such directory, or it cannot be listed"
 	begun := greeted + signedIn
 	prove(t, []claim{
-		{"is_refused_once_directories_told_of_themselves", byLIST, begun + asked("MLSD", "LIST -al") + heard("self", "226 done") +
-			asked("MLSD x", "LIST -al x") + heard("", none) + asked("MLSD y", "LIST -al y") + heard("self", "226 done")},
-		{"is_believed_where_none_ever_did", byLIST, begun + asked("MLSD", "LIST -al") + heard("", "226 done") +
-			asked("MLSD x", "LIST -al x") + heard("", "226 done")},
+		{"is_refused_once_directories_told_of_themselves", byLIST, begun + asked("MLSD", "LIST -al") + heard("1", "226 done") +
+			asked("MLSD x", "LIST -al x") + heard("0", none) + asked("MLSD y", "LIST -al y") + heard("1", "226 done")},
+		{"is_believed_where_none_ever_did", byLIST, begun + asked("MLSD", "LIST -al") + heard("0", "226 done") +
+			asked("MLSD x", "LIST -al x") + heard("0", "226 done")},
 		{"is_believed_where_no_options_are_known", byLIST, begun + asked("MLSD", "LIST -al") + `
 			B: 501 what?
-			>B LIST` + heard("self", "226 done") + asked("MLSD x", "LIST x") + heard("", "226 done")},
-		{"leaves_the_backends_own_refusal", byLIST, begun + asked("MLSD", "LIST -al") + heard("self", "226 done") +
-			asked("MLSD x", "LIST -al x") + strings.Replace(strings.Replace(heard("", "451 the disk broke"), "settle clean", "settle broken", 1), "B: 226 done", "B: 451 the disk broke", 1)},
+			>B LIST` + heard("1", "226 done") + asked("MLSD x", "LIST x") + heard("0", "226 done")},
+		{"is_refused_when_it_is_several", byLIST, begun + asked("MLSD a b", "LIST -al a b") + heard("2", none)},
+		{"leaves_the_backends_own_refusal", byLIST, begun + asked("MLSD", "LIST -al") + heard("1", "226 done") +
+			asked("MLSD x", "LIST -al x") + strings.Replace(strings.Replace(heard("0", "451 the disk broke"), "settle clean", "settle broken", 1), "B: 226 done", "B: 451 the disk broke", 1)},
 	})
 }
 

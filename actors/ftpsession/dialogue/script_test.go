@@ -29,7 +29,7 @@ import (
 //	grant [staff] / deny / fail  the answer to check
 //	resolved [own / forbidden / nowhere]                  the answer to resolve
 //	data ended [100ms]           the source's proper end  wait 3s, drain
-//	data listed [self]           what a translator saw
+//	data listed 1                directories, by a translator
 //	data finished [front copy Broken pipe]                with side, stage, reason
 //
 // All other lines are what the machine is to do next, in its order: >C and >B
@@ -305,7 +305,8 @@ func (s *script) data(rest string) {
 	w := strings.SplitN(rest, " ", 4)
 	id := s.m.xfers
 	if w[0] == "listed" {
-		s.step(messages.ListingRead{Transfer: id, Self: rest == "listed self"})
+		n, _ := strconv.Atoi(w[1])
+		s.step(messages.ListingRead{Transfer: id, Directories: n})
 		return
 	}
 	if w[0] == "ended" {
