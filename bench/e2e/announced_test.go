@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -33,18 +35,18 @@ func announced(t *testing.T, g *peers.Gateway, directive string) bool {
 // served with less.
 func TestPromisesThatCannotBeKept_are_refused(t *testing.T) {
 	for _, line := range []string{
-		"ProxyOptions UseDirectDataTransfers",
+		"SFTPEngine on",
 	} {
 		t.Run(line, func(t *testing.T) {
 			t.Parallel()
 			peers.RequireGateway(t)
 			g := peers.NewGateway(t)
 			port := freePort(t)
-			text := configuration(g, port, []string{"ftp://" + loopback(freePort(t))}, line)
-			if directive, _, _ := strings.Cut(line, " "); directive != "ProxyOptions" {
-				text = onlyLast(text, directive)
+			key := filepath.Join(g.Dir, "host.key")
+			if err := os.WriteFile(key, []byte("a key of SSH"), 0o600); err != nil {
+				t.Fatal(err)
 			}
-			g.Configure(text)
+			g.Configure(configuration(g, port, []string{"sftp://" + loopback(freePort(t))}, line, "SFTPHostKey "+key))
 			if err := g.StartErr(loopback(port)); err == nil {
 				t.Fatal("the server is served")
 			}
@@ -56,19 +58,4 @@ func TestPromisesThatCannotBeKept_are_refused(t *testing.T) {
 			}
 		})
 	}
-}
-
-// onlyLast drops all but the last line of a directive, as the first would count.
-func onlyLast(text, directive string) string {
-	lines := strings.Split(text, "\n")
-	last := -1
-	for i, line := range lines {
-		if strings.HasPrefix(line, directive+" ") {
-			if last >= 0 {
-				lines[last] = ""
-			}
-			last = i
-		}
-	}
-	return strings.Join(lines, "\n")
 }

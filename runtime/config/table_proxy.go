@@ -27,13 +27,13 @@ the first place to look when clients cannot log in.`,
 		parse: logFile(func(s *Settings) *LogTarget { return &s.Proxy.Log })},
 	{Name: "ProxyOptions", Contexts: anyServer, Syntax: "option …", many: true,
 		Text: `Switches, case-sensitive, adding up over all lines. AllowForeignAddress accepts a data address that differs from the
-backend's; IgnoreForeignAddress connects to the backend's own address instead, and wins. A private address that a public backend
-names, being behind NAT, is taken for its own without either. ShowFeatures relays the backend's FEAT. UseDirectDataTransfers lets
-clients and backends exchange data without the gateway, which then sees, checks and limits nothing of it; what they say about it is
-relayed as it is, though AllowForeignAddress, if it is written, is still heeded for PORT and EPRT. UseCompliantActiveTransfers has
-active data connections to clients leave from the port below the server's, 20 for 21, as some firewalls want it; ports below 1024
-need root or CAP_NET_BIND_SERVICE, and any port is taken if that one cannot be had. UseProxyProtocolV1 or V2 begins control connections to backends, and no data connections, with a PROXY header, which tells them the client's address; V2TLVs
-adds what is known of its TLS. UseReverseProxyAuth checks passwords here before a backend is connected.`,
+backend's; IgnoreForeignAddress wins and connects to the backend's own instead, as is done without either for a private address
+that a public backend names. ShowFeatures relays the backend's FEAT; UseReverseProxyAuth checks passwords here before a backend is
+connected. UseDirectDataTransfers has clients and backends exchange data without the gateway, which then sees, checks and limits
+nothing of it, but for the addresses in PORT and EPRT where AllowForeignAddress is written. UseCompliantActiveTransfers has active
+data connections to clients leave from the port below the server's, 20 for 21, or from any if that one cannot be had: below 1024 it
+takes root or CAP_NET_BIND_SERVICE. UseProxyProtocolV1 or V2 begins control connections to backends, and no data connections, with
+a PROXY header, which tells them the client's address; V2TLVs adds what is known of its TLS.`,
 		parse: options("unknown ProxyOption '%s'", proxyOptionNames)},
 	{Name: "ProxyReverseServers", Contexts: anyServer, Syntax: "URL … | file:/abs.json | sql:/QueryName", many: true,
 		Text: `The backends. A URL is scheme://[user:password@]host[:port] with the schemes ftp, ftps and sftp, and +srv or +txt after
