@@ -1,12 +1,6 @@
 package gateway
 
 import (
-	"bufio"
-	"fmt"
-	"io"
-	"os"
-	"strings"
-
 	"github.com/sluice-gateway/sluice/actors/ftpsession/dialogue"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/config"
@@ -51,40 +45,4 @@ var checkKinds = map[config.HealthCheck]messages.CheckKind{
 var allDown = map[config.AllDownPolicy]messages.AllDown{
 	config.AllDownTry:    messages.TryAnyway,
 	config.AllDownRefuse: messages.Refuse,
-}
-
-// greeting is what the gateway says where no backend speaks first.
-func (g *Gateway) greeting(server *config.Server, b config.Banner) ([]string, error) {
-	shown, err := displayed(b.DisplayConnect)
-	if err != nil {
-		return nil, fmt.Errorf("DisplayConnect: %w", err)
-	}
-	return dialogue.Greeting(shown, b.ServerIdent, b.DeferWelcome, b.IdentText, server.Name, g.logs.host, g.opts.Version), nil
-}
-
-// displayLimit bounds a file that clients are shown.
-const displayLimit = 64 << 10
-
-// displayed reads the lines of a file that clients are shown; none without one.
-func displayed(path string) ([]string, error) {
-	if path == "" {
-		return nil, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	var lines []string
-	in := bufio.NewScanner(io.LimitReader(f, displayLimit))
-	for in.Scan() {
-		line := strings.Map(func(r rune) rune {
-			if r < ' ' && r != '\t' || r == 0x7f {
-				return -1
-			}
-			return r
-		}, in.Text())
-		lines = append(lines, line)
-	}
-	return lines, in.Err()
 }

@@ -49,12 +49,12 @@ func words(classes []config.LogClass) []logformat.Word {
 	return list
 }
 
-// extendedLogPaths are the files among the logs of commands, for every class of clients.
+// extendedLogPaths are the files among the logs of commands, for all settings that clients may have.
 func extendedLogPaths(cfg *config.Config) []string {
 	var paths []string
 	for _, server := range cfg.Servers {
-		for _, class := range classNames(cfg.Process.Classes) {
-			for _, log := range server.Settings(class).Logs.Extended {
+		for _, set := range everySettings(cfg, server) {
+			for _, log := range set.Logs.Extended {
 				if path := log.Target.Path; path != "" && !log.Target.Off && !slices.Contains(paths, path) {
 					paths = append(paths, path)
 				}

@@ -102,6 +102,7 @@ func newHall(sites []*site, at netip.AddrPort, cfg *config.Config) *hall {
 				if len(sites) > 1 { // a pattern of one may hide a name of another
 					own.Dialogue.ServerNames = s.exactNames()
 				}
+				s.wings[class].regime.of(class).enforce(&own)
 				setup = &own
 			}
 			h.setups[class][i] = setup

@@ -190,8 +190,10 @@ func (b *logbook) transferLogs(cfg *config.Config) []*logfile.File {
 func transferLogPaths(cfg *config.Config) []string {
 	var paths []string
 	for _, s := range cfg.Servers {
-		if path := s.Settings("").Logs.Transfer.Path; path != "" && !slices.Contains(paths, path) {
-			paths = append(paths, path)
+		for _, set := range everySettings(cfg, s) {
+			if path := set.Logs.Transfer.Path; path != "" && !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
 		}
 	}
 	return paths

@@ -39,10 +39,8 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		DataBalancers:  set.Proxy.ProtocolDataFrom,
 	}
 	s.CompliantActive = set.Proxy.Options.UseCompliantActiveTransfers
+	s.Dialogue.Greeting = g.greeting(server, set)
 	var err error
-	if s.Dialogue.Greeting, err = g.greeting(server, set.Banner); err != nil {
-		return nil, fmt.Errorf("%s: %w", server.Pos, err)
-	}
 	if s.Rewrite, err = g.rewriting.hook(set.Rewrite, system, g.logs.rewrite(set.Rewrite)); err != nil {
 		return nil, fmt.Errorf("%s: %w", server.Pos, err)
 	}

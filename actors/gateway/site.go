@@ -45,6 +45,7 @@ type wing struct {
 	setup   *ftpsession.Setup
 	forward bool  // its clients choose their destinations
 	closed  error // why there is no setup
+	regime  regime
 }
 
 // site prepares one server: its pools, its setups, its door.
@@ -111,7 +112,10 @@ func (g *Gateway) wing(ctx context.Context, cfg *config.Config, s *site, set *co
 	o.health.Sources, o.health.Proxy = []netip.Addr{setup.Source.IPv4, setup.Source.IPv6}, announced(set.Proxy.Options)
 	o.tls = backendTLS{client: setup.BackendTLS, required: set.BackendTLS.Engine == config.TLSOn}
 	s.offers = append(s.offers, o)
-	return wing{setup: setup, forward: set.Proxy.Role == config.RoleForward}, nil
+	return wing{
+		setup: setup, forward: set.Proxy.Role == config.RoleForward,
+		regime: regime{gateway: g, cfg: cfg, server: s.server, files: g.displays(cfg, s.server)},
+	}, nil
 }
 
 // offer prepares what one server (and class) needs of the services. A forward proxy

@@ -14,6 +14,10 @@ var active = []string{
 	"ServerLog", "ServerName", "ServerType", "SocketBindTight", "SystemLog", "TCPNoDelay", "TimeoutIdle",
 	"TimeoutLogin", "TimeoutNoTransfer", "TimeoutSession", "TimeoutStalled", "Trace", "TraceLog", "TransferLog", "UseIPv6", "User",
 
+	"<Limit>", "Allow", "AllowAll", "AllowClass", "AllowFilter", "AllowGroup", "AllowUser", "Deny", "DenyAll", "DenyClass",
+	"DenyFilter", "DenyGroup", "DenyUser", "Order", "PathAllowFilter", "PathDenyFilter",
+	"AccessGrantMsg", "DisplayLogin", "DisplayQuit", "ServerAdmin",
+
 	"AccessDenyMsg", "AllowEmptyPasswords", "AuthAliasOnly", "AuthFileOptions", "AuthGroupFile", "AuthOrder",
 	"AuthUserFile", "DeferWelcome", "DisplayConnect", "MaxLoginAttempts", "MaxPasswordSize", "RequireValidShell",
 	"RootLogin", "ServerIdent", "UseFtpUsers", "UserAlias", "UserPassword",
@@ -26,7 +30,7 @@ var active = []string{
 
 	"RewriteCondition", "RewriteEngine", "RewriteLog", "RewriteMap", "RewriteMaxReplace", "RewriteRule",
 
-	"ProxyDNSServer", "ProxyDataTransferPolicy", "ProxyDatastore", "ProxyEngine",
+	"ProxyDNSServer", "ProxyDataTransferPolicy", "ProxyDatastore", "ProxyDirectoryListPolicy", "ProxyEngine",
 	"ProxyForwardEnabled", "ProxyForwardMethod", "ProxyForwardTo", "ProxyLog", "ProxyOptions", "ProxyRetryCount",
 	"ProxyReverseConnectPolicy", "ProxyReverseHealthPolicy", "ProxyReverseServers", "ProxyRole", "ProxySourceAddress", "ProxyTables",
 	"ProxyProtocolDataFrom", "ProxyProtocolFrom", "ProxyTimeoutConnect", "ProxyTimeoutLinger",
