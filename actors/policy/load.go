@@ -84,13 +84,18 @@ func (a *Actor) loaded(ctx context.Context, p piece) {
 // gateway with a slow or broken store starts all the same: positions and
 // counters at zero, assignments as the hashes say until they come.
 //
-// A shared store is read once it is watched, so that nothing is missed.
+// A shared store is read once it is watched, so that nothing is missed. It is
+// behind a network, which nobody waits for longer than for a turn: positions
+// are its own affair, and the rest fills gaps whenever it comes.
 func (a *Actor) begin(ctx context.Context) {
-	late := time.NewTimer(a.cfg.LoadWithin)
-	defer late.Stop()
-	if !a.share.on() {
+	within := a.cfg.LoadWithin
+	if a.share.on() {
+		within = min(within, a.cfg.ParkFor)
+	} else {
 		a.load(ctx)
 	}
+	late := time.NewTimer(within)
+	defer late.Stop()
 	for !a.loading.over || a.loading.running {
 		select {
 		case p := <-a.loading.pieces:
@@ -98,7 +103,11 @@ func (a *Actor) begin(ctx context.Context) {
 		case n := <-a.share.news:
 			a.heardNews(ctx, n)
 		case <-late.C:
-			a.log.Error().Stringer("waited", a.cfg.LoadWithin).Msg("the store is slow; the gateway serves with what has come, positions and counters begin at zero if they have not")
+			if a.share.on() {
+				a.log.Info().Msg("the shared store is not read yet; the gateway serves with what has come, and takes in the rest when it comes")
+				return
+			}
+			a.log.Error().Stringer("waited", within).Msg("the store is slow; the gateway serves with what has come, positions and counters begin at zero if they have not")
 			return
 		case <-ctx.Done():
 			return

@@ -22,7 +22,8 @@
 // With a store that several gateways share (stores.Shared) turns come from
 // the store, some in reserve; a pick waits only when the reserve is empty, and
 // never longer than Config.ParkFor. Counts are told by Beats, assignments by
-// what the store watches. When the store is away, the gateway goes on alone.
+// what the store watches. When the store is away, the gateway goes on alone,
+// and begins alone: what the store remembers is taken in when it is there.
 package policy
 
 import (
@@ -47,7 +48,7 @@ type Config struct {
 	Store      stores.Store  // required, here or by Use; the caller opens and closes it
 	FlushEvery time.Duration // longest age of a change in memory; 0 means 250 ms
 	SyncEvery  time.Duration // longest time without a disk sync after a write; 0 means 5 s
-	LoadWithin time.Duration // wait for the store at a start, then serve without; 0 means 3 s
+	LoadWithin time.Duration // wait for the store at a start, then serve without; 0 means 3 s. For a shared one, ParkFor if that is less
 	StopWithin time.Duration // for the last writes at the end, and again for the store to let go; 0 means 2 s
 	Log        zerolog.Logger
 	Rand       *rand.Rand       // owned by the actor from then on; nil: seeded by chance
@@ -164,7 +165,7 @@ func (a *Actor) Run(ctx context.Context) error {
 
 	for {
 		a.share.want(a.book, &a.parked)
-		a.out.hold(a.share.on() && (a.share.down || a.loading.running))
+		a.out.hold(a.share.on() && (a.share.down || a.loading.running || !a.loading.over)) // what is there is read first
 		select {
 		case m := <-a.box.C():
 			a.handle(m)

@@ -306,8 +306,8 @@ func TestAGatewayStartsWithoutItsSharedStore(t *testing.T) {
 		defer g.stop()
 		g.send(servers("PerUser", "abcdef"))
 		g.user("joe")
-		if d := time.Since(begin); d != 3*time.Second {
-			t.Errorf("the start took %v, want the bound", d)
+		if d := time.Since(begin); d > 100*time.Millisecond {
+			t.Errorf("the start took %v", d)
 		}
 		fleet.Cut(false)
 		time.Sleep(3 * time.Second)
