@@ -1,0 +1,62 @@
+package e2e
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/bench/peers"
+)
+
+const byLIST = "ProxyDirectoryListPolicy LIST UseSlink"
+
+// TestListingFacts asks real servers for MLSD, of which one has none, and compares
+// what is shown with the files.
+func TestListingFacts(t *testing.T) {
+	everyGateway(t, func(t *testing.T, tg target) {
+		furnish(t, tg.server.Home)
+		c := tg.login(t)
+		defer c.Close()
+		for _, path := range []string{"", "-R", "sub dir", " blank dir", "sub dir/deeper", "/", "glob[1]*"} {
+			if tg.server.Kind == peers.PureFTPd && strings.ContainsAny(path, " [") {
+				continue // it takes them for several names, or for a pattern
+			}
+			got := mlsdFacts(t, c.Fetch(peers.EPSV, "%s", strings.TrimSuffix("MLSD "+path, " ")))
+			if got["."].kind != "cdir" {
+				t.Errorf("MLSD %q has no cdir", path)
+			}
+			sameFacts(t, got, factsOnDisk(t, tg.home(path)))
+		}
+		for _, path := range []string{"plain", "nothing there", "-a", "sub dir/nothing"} {
+			refusedListing(t, c, path)
+		}
+		c.Must(200, "OPTS MLST size;type;")
+		body := string(c.Fetch(peers.PASV, "MLSD"))
+		if !strings.Contains(body, "size=0;type=file; plain\r\n") {
+			t.Errorf("with two facts chosen:\n%s", body)
+		}
+		feat := c.Must(211, "FEAT").String()
+		if !strings.Contains(feat, " MLST modify;perm;size*;type*;UNIX.group;") {
+			t.Errorf("FEAT says %s", feat)
+		}
+		c.Must(221, "QUIT")
+	}, byLIST)
+}
+
+// refusedListing has MLSD of what is no directory end with a refusal, before its data
+// or after it.
+func refusedListing(t *testing.T, c *peers.Control, path string) {
+	t.Helper()
+	d := c.Data(peers.EPSV)
+	defer d.Close()
+	conn := d.Open()
+	c.Send("MLSD %s", path)
+	r := c.Reply()
+	if r.Code < 200 {
+		_, _ = io.Copy(io.Discard, conn) // what it says does not matter, but its end
+		r = c.Reply()
+	}
+	if r.Code != 550 && r.Code != 450 && r.Code != 501 {
+		t.Errorf("MLSD %s, which is no directory, is answered %s", path, r)
+	}
+}
