@@ -9,7 +9,7 @@ var active = []string{
 	"DeflateEngine", "MaxRetrieveFileSize", "MaxStoreFileSize", "ProxyDeflateEngine", "TransferRate",
 
 	"AllowForeignAddress", "AllowLogSymlinks", "DefaultAddress", "DefaultServer", "DefaultTransferMode",
-	"ExtendedLog", "From", "Group", "LogFormat", "LogOptions", "MasqueradeAddress", "MaxClients", "MaxClientsPerHost", "MaxConnectionRate",
+	"ExtendedLog", "FactsDefault", "FactsOptions", "From", "Group", "LogFormat", "LogOptions", "MasqueradeAddress", "MaxClients", "MaxClientsPerHost", "MaxConnectionRate",
 	"MaxConnectionsPerHost", "MaxInstances", "PassivePorts", "PidFile", "Port", "Satisfy", "ServerAlias",
 	"ServerLog", "ServerName", "ServerType", "SocketBindTight", "SystemLog", "TCPNoDelay", "TimeoutIdle",
 	"TimeoutLogin", "TimeoutNoTransfer", "TimeoutSession", "TimeoutStalled", "Trace", "TraceLog", "TransferLog", "UseIPv6", "User",
