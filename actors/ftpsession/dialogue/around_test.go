@@ -144,7 +144,7 @@ func (wd *world) accidents() []event {
 		return []event{
 			wd.finish(messages.FrontSide, messages.StageOpen), wd.finish(messages.BackSide, messages.StageOpen),
 			wd.finish(messages.FrontSide, messages.StageCopy), wd.finish(messages.BackSide, messages.StageCopy),
-			wd.finish(messages.BackSide, messages.StageStall),
+			wd.finish(messages.BackSide, messages.StageStall), wd.finish(messages.FrontSide, messages.StageLimit),
 		}
 	}
 	return []event{wd.finish(messages.BackSide, messages.StageOpen)}
@@ -215,7 +215,7 @@ func (wd *world) vocabulary() []string {
 	case wd.m.phase != loggedIn:
 		said = []string{"USER", "PASS", "QUIT", "CWD", "PASV", "RETR"}
 	default:
-		said = []string{"RETR", "STOR", "PASV", "EPSV", "PORT 192,0,2,7,19,136", "ABOR", "NOOP", "STAT", "CWD", "QUIT", "LIST", "HOST"}
+		said = []string{"RETR", "STOR", "PASV", "EPSV", "PORT 192,0,2,7,19,136", "ABOR", "NOOP", "STAT", "CWD", "QUIT", "LIST", "HOST", "REST", "MODE Z", "REIN"}
 	}
 	if wd.m.cfg.TLS.Enabled {
 		said = append(said, "AUTH TLS", "AUTH SSL", "PBSZ 0", "PROT P", "PROT C", "CCC", "HOST other.example")
@@ -302,6 +302,7 @@ var answers = map[string][][]int{
 	ftp.PASV: {{227}, {227}, {425}, {550}}, ftp.EPSV: {{229}, {500}, {425}},
 	ftp.PORT: {{200}, {500}}, ftp.EPRT: {{200}, {500}},
 	ftp.CWD: {{250}, {550}}, ftp.QUIT: {{221}},
+	ftp.SIZE: {{213}, {550}, {500}}, ftp.REST: {{350}, {350}, {501}}, ftp.MODE: {{200}, {504}}, ftp.REIN: {{220}, {502}},
 	ftp.NOOP: {{200}}, ftp.STAT: {{211}}, ftp.ABOR: {{226}, {225}},
 	ftp.AUTH: {{234}, {234}, {500}, {334}, {421}}, ftp.PBSZ: {{200}, {500}}, ftp.PROT: {{200}, {200}, {536}},
 }
@@ -310,6 +311,8 @@ var transfers = [][]int{{150, 226}, {150, 226}, {150, 250}, {150, 426}, {150, 45
 
 func textOf(code int) string {
 	switch code {
+	case 213:
+		return "7"
 	case 227:
 		return "(198,51,100,5,19,136)"
 	case 229:
@@ -341,6 +344,8 @@ func (wd *world) author(c ftp.Command) *asked {
 		return wd.next(ftp.PASV, ftp.EPSV, ftp.PORT)
 	case ftp.ABOR:
 		return wd.next(ftp.ABOR)
+	case ftp.SIZE: // nobody but the machine asks
+		return nil
 	case ftp.USER:
 		if wd.m.cfg.Selection == AtPass { // it is said again; PASS waits for the answer
 			return nil

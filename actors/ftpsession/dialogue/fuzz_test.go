@@ -20,6 +20,14 @@ func worldConfig(kind, tls, late byte) Config {
 	cfg.Selection, cfg.MaxLoginAttempts = Selection(late)%(AtDestination+1), int(late>>2)%4
 	cfg.Forward.Method = destination.Method(late>>4) % (destination.UserAtSNI + 1)
 	cfg.Direct = Direct{On: late>>6 == 3, Check: kind&16 != 0}
+	switch late >> 6 {
+	case 1:
+		cfg.Bounds = Bounds{MaxStore: 100, MaxRetrieve: 100}
+	case 2:
+		cfg.Bounds = Bounds{MaxStore: 100, MaxRetrieve: 5} // the size of every file is 7
+	case 3:
+		cfg.Bounds, cfg.Deflate = Bounds{MaxRetrieve: 100}, Deflate{Clients: true, Backends: true}
+	}
 	cfg.DataPolicy = DataPolicy(kind>>1) % (OnlyEPRT + 1)
 	cfg.BackendTLS, cfg.Protection = BackendTLS(tls)%(TLSLikeClient+1), Protection(tls>>2)%(ProtectClear+1)
 	if cfg.TLS.Enabled = tls&16 != 0; cfg.TLS.Enabled {

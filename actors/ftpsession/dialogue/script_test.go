@@ -320,7 +320,7 @@ func (s *script) data(rest string) {
 	ev := messages.TransferFinished{Transfer: id, Bytes: 42}
 	if len(w) > 2 {
 		stages := map[string]messages.Stage{"open": messages.StageOpen, "secure": messages.StageSecure, "copy": messages.StageCopy,
-			"stalled": messages.StageStall, "aborted": messages.StageAbort}
+			"stalled": messages.StageStall, "aborted": messages.StageAbort, "limit": messages.StageLimit}
 		ev.Side, ev.Stage, ev.Err, ev.Reason = sideOf(w[1]), stages[w[2]], errors.New("broken"), "Input/output error"
 	}
 	if len(w) > 3 {

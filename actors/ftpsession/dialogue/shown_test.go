@@ -99,7 +99,7 @@ func shownData(a Action) string {
 		if a.Upload {
 			way = "up"
 		}
-		return fmt.Sprintf("start %s front=%s back=%s", way, legShown(a.Front), legShown(a.Back)) + listingShown(a.Shape)
+		return fmt.Sprintf("start %s front=%s back=%s", way, legShown(a.Front), legShown(a.Back)) + listingShown(a.Shape) + shapeShown(a.Shape)
 	case ListingAsIs:
 		return "as it is"
 	case ProceedData:

@@ -63,6 +63,9 @@ type owed struct {
 }
 
 func (o owed) reply() ftp.Reply {
+	if o.code == 211 && o.of == nil { // to our FEAT
+		return ftp.NewReply(o.code, "Features:", " MODE Z", "End")
+	}
 	if o.of != nil {
 		return ftp.NewReply(o.code, fmt.Sprintf("%s #%d", o.text, o.of.n))
 	}
