@@ -30,28 +30,28 @@ func (f *frozen) wait(ctx context.Context) error {
 }
 
 func (f *frozen) Load(ctx context.Context, k stores.Kind) ([]stores.Record, error) {
-	return thawed(f, ctx, func() ([]stores.Record, error) { return f.Gateway.Load(ctx, k) })
+	return thawed(ctx, f, func() ([]stores.Record, error) { return f.Gateway.Load(ctx, k) })
 }
 
 func (f *frozen) Apply(ctx context.Context, c []stores.Change) error {
-	_, err := thawed(f, ctx, func() (struct{}, error) { return struct{}{}, f.Gateway.Apply(ctx, c) })
+	_, err := thawed(ctx, f, func() (struct{}, error) { return struct{}{}, f.Gateway.Apply(ctx, c) })
 	return err
 }
 
 func (f *frozen) Turns(ctx context.Context, pool string, n int, atLeast uint64) (uint64, error) {
-	return thawed(f, ctx, func() (uint64, error) { return f.Gateway.Turns(ctx, pool, n, atLeast) })
+	return thawed(ctx, f, func() (uint64, error) { return f.Gateway.Turns(ctx, pool, n, atLeast) })
 }
 
 func (f *frozen) Beat(ctx context.Context, own map[stores.Key]int) (map[stores.Key]int, error) {
-	return thawed(f, ctx, func() (map[stores.Key]int, error) { return f.Gateway.Beat(ctx, own) })
+	return thawed(ctx, f, func() (map[stores.Key]int, error) { return f.Gateway.Beat(ctx, own) })
 }
 
 func (f *frozen) Watch(ctx context.Context, hear func(stores.News)) error {
-	_, err := thawed(f, ctx, func() (struct{}, error) { return struct{}{}, f.Gateway.Watch(ctx, hear) })
+	_, err := thawed(ctx, f, func() (struct{}, error) { return struct{}{}, f.Gateway.Watch(ctx, hear) })
 	return err
 }
 
-func thawed[T any](f *frozen, ctx context.Context, call func() (T, error)) (got T, err error) {
+func thawed[T any](ctx context.Context, f *frozen, call func() (T, error)) (got T, err error) {
 	if err = f.wait(ctx); err != nil {
 		return got, err
 	}

@@ -121,13 +121,16 @@ func (u URL) Secret() string {
 
 func (u URL) text(params bool) string {
 	var b strings.Builder
+	b.Grow(len(u.Scheme) + len(u.User) + len(u.Password) + len(u.Host) + len("+srv://:@[]:65535")) // one allocation, without parameters
 	b.WriteString(string(u.Scheme))
 	if u.Discovery != DiscoverNone {
 		b.WriteString("+" + u.Discovery.String())
 	}
 	b.WriteString("://")
 	if u.HasUser {
-		b.WriteString(u.User + ":" + u.Password + "@")
+		for _, part := range [...]string{u.User, ":", u.Password, "@"} {
+			b.WriteString(part)
+		}
 	}
 	b.WriteString(u.bracketed())
 	if u.ExplicitPort {

@@ -146,3 +146,15 @@ func FuzzURL(f *testing.F) {
 		}
 	})
 }
+
+// A list that is looked up for one login has all its keys made for it.
+func TestAKeyCostsOneAllocation(t *testing.T) {
+	u := URL{Scheme: FTPS, User: "joe", Password: "secret", HasUser: true, Host: "2001:db8::1", Port: 990, Implicit: true, Weight: 3, Max: 50}
+	if n := testing.AllocsPerRun(100, func() { _ = u.Key() }); n > 2 { // the other one is for its brackets
+		t.Errorf("%v allocations", n)
+	}
+	u.Host = "backend.example"
+	if n := testing.AllocsPerRun(100, func() { _ = u.Key() }); n > 1 {
+		t.Errorf("%v allocations without brackets", n)
+	}
+}
