@@ -168,6 +168,38 @@ func pathPrefix(dir string) string {
 	return dir + "/"
 }
 
+// lookAt finds out whether LIST or NLST is of a directory, which MLSD is for, or of a
+// file. To be refused first would cost the data connection at some backends.
+func (m *Machine) lookAt(p *preparation) {
+	if !p.second.asIs || p.wire.Arg == "" {
+		m.prepare(p)
+		return
+	}
+	m.ask(ftp.Command{Verb: ftp.MLST, Arg: p.wire.Arg, HasArg: true}, func(m *Machine, r ftp.Reply) {
+		if !isDirectory(r) {
+			p.wire, p.shape, p.second = p.cmd, Shape{}, second{}
+		}
+		m.prepare(p)
+	})
+}
+
+// isDirectory reads the answer to MLST (RFC 3659 §7.2).
+func isDirectory(r ftp.Reply) bool {
+	if !r.Positive() {
+		return false
+	}
+	for _, line := range r.Lines() {
+		facts, _, _ := strings.Cut(strings.TrimLeft(line, " "), " ")
+		for fact := range strings.SplitSeq(strings.ToLower(facts), ";") {
+			switch fact {
+			case "type=dir", "type=cdir", "type=pdir":
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // askElse asks for a listing in its second way, once the first was refused.
 func (m *Machine) askElse(r ftp.Reply) bool {
 	t := m.xfer

@@ -182,13 +182,20 @@ func TestListByMLSD(t *testing.T) {
 			C: ` + command + `
 			>B ` + sent + strings.TrimRight(lists4+what, " ") + listed
 	}
+	looked := func(command, sent, what string) string {
+		return modern + signedIn + pasv + `
+			C: ` + command + `
+			>B MLST` + strings.TrimPrefix(sent, "MLSD") + `
+			B: 250-it is↵ Size=1;Type=Dir; /x↵250 that
+			>B ` + sent + lists4 + what + listed
+	}
 	prove(t, []claim{
 		{"of_here", byMLSD, asked("LIST", "MLSD", "LIST")},
 		{"without_its_options", byMLSD, asked("LIST -al", "MLSD", "LIST with dots")},
-		{"without_several_of_them", byMLSD, asked("LIST -l -tr a b", "MLSD a b", "LIST")},
-		{"of_a_path", byMLSD, asked("LIST  x", "MLSD  x", "LIST")},
+		{"without_several_of_them", byMLSD, looked("LIST -l -tr a b", "MLSD a b", "LIST")},
+		{"of_a_path", byMLSD, looked("LIST  x", "MLSD  x", "LIST")},
 		{"names", byMLSD, asked("NLST", "MLSD", "NLST …")},
-		{"names_of_a_path", byMLSD, asked("NLST -a a b", "MLSD a b", "NLST a b/…")},
+		{"names_of_a_path", byMLSD, looked("NLST -a a b", "MLSD a b", "NLST a b/…")},
 		{"but_not_-R", byMLSD, asked("LIST -aR x", "LIST -aR x", "")},
 		{"but_not_-d", byMLSD, asked("LIST -d x", "LIST -d x", "")},
 		{"but_not_what_is_no_option", byMLSD, asked("LIST -- x", "LIST -- x", "")},
@@ -200,13 +207,21 @@ func TestListByMLSD(t *testing.T) {
 			>B LIST
 			start down front=listen back=198.51.100.5:5000` + listed},
 		{"a_file_is_listed_as_it_is", byMLSD, modern + signedIn + pasv + `
+			C: LIST -l f
+			>B MLST f
+			B: 250-it is↵ Type=file;Size=7; type=dir;↵250 that
+			>B LIST -l f
+			start down front=listen back=198.51.100.5:5000` + listed},
+		{"nothing_is_the_backends_to_refuse", byMLSD, modern + signedIn + pasv + `
 			C: LIST f
-			>B MLSD f` + lists4 + `LIST
-			B: 501 f: not a directory
-			as it is
-			>B LIST f` + listed + pasv + `
-			C: LIST d
-			>B MLSD d` + lists4 + "LIST" + listed},
+			>B MLST f
+			B: 550 f: none
+			>B LIST f
+			start down front=listen back=198.51.100.5:5000
+			B: 450 f: none
+			abort data
+			data finished back aborted
+			>C 450 f: none`},
 		{"a_backend_that_promised_too_much_is_not_asked_again", byMLSD, modern + signedIn + pasv + `
 			C: NLST -a
 			>B MLSD` + lists4 + `NLST …

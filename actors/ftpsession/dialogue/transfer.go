@@ -73,7 +73,7 @@ func (m *Machine) transfer(c ftp.Command, upload bool) {
 		m.forward(wire, (*Machine).noDataReply)
 		return
 	}
-	m.prepare(&preparation{cmd: c, wire: wire, second: second, upload: upload, offer: o, shape: shape})
+	m.lookAt(&preparation{cmd: c, wire: wire, second: second, upload: upload, offer: o, shape: shape})
 }
 
 // launch begins a transfer that is prepared.
