@@ -134,7 +134,8 @@ func (u URL) text(params bool) string {
 	}
 	b.WriteString(u.bracketed())
 	if u.ExplicitPort {
-		b.WriteString(":" + strconv.Itoa(int(u.Port)))
+		var port [6]byte
+		b.Write(strconv.AppendUint(append(port[:0], ':'), uint64(u.Port), 10))
 	}
 	if params {
 		u.appendParams(&b)
