@@ -9,4 +9,7 @@
 // The files named tls_… are about FTPS, those named forward_… about forward proxying. Names that begin
 // with TestClaimNN attack the promise of that number; TestSecureMatrix crosses every way of TLS in with
 // every way out, and says which crossings it leaves out and why (leftOut).
+//
+// TestSeed runs the example configurations of mod_proxy's manual. testdata/seed holds them as they are
+// printed; the rows of examples and sshExamples say what is changed of each, and why.
 package e2e
