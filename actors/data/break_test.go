@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc"
+	"github.com/sourcegraph/conc/pool"
 
 	"github.com/sluice-gateway/sluice/messages"
 )
@@ -131,25 +132,31 @@ func TestABreakWithBytesUnderWay(t *testing.T) {
 func TestAbortAtAnyMoment(t *testing.T) {
 	eachPath(t, func(t *testing.T, path func(*Config)) {
 		t.Parallel()
+		crew := pool.New().WithMaxGoroutines(3)
 		for range 60 {
-			r := start(t, download, path, func(c *Config) { c.Stalled = 200 * time.Millisecond })
-			var wg conc.WaitGroup
-			wg.Go(func() {
-				for {
-					if _, err := r.source.Write(make([]byte, 100)); err != nil {
-						return
-					}
-				}
-			})
-			wg.Go(func() { _, _ = io.Copy(io.Discard, r.dest) })
-			wg.Go(func() {
-				<-time.After(time.Duration(rand.IntN(120_000)) * time.Microsecond)
-				r.abort()
-			})
-			if done := hear[messages.TransferFinished](t, r); done.Err == nil {
-				t.Error("an endless transfer was reported as clean")
+			crew.Go(func() { abortSometime(t, path) })
+		}
+		crew.Wait()
+	})
+}
+
+func abortSometime(t *testing.T, path func(*Config)) {
+	r := start(t, download, path, func(c *Config) { c.Stalled = 200 * time.Millisecond })
+	var wg conc.WaitGroup
+	wg.Go(func() {
+		for {
+			if _, err := r.source.Write(make([]byte, 100)); err != nil {
+				return
 			}
-			wg.Wait()
 		}
 	})
+	wg.Go(func() { _, _ = io.Copy(io.Discard, r.dest) })
+	wg.Go(func() {
+		<-time.After(time.Duration(rand.IntN(120_000)) * time.Microsecond)
+		r.abort()
+	})
+	if done := hear[messages.TransferFinished](t, r); done.Err == nil {
+		t.Error("an endless transfer was reported as clean")
+	}
+	wg.Wait()
 }

@@ -38,9 +38,10 @@ func TestProperEnd(t *testing.T) {
 			if w.ip == "::1" && !hasIPv6() {
 				t.Skip("no IPv6 loopback here")
 			}
+			t.Parallel()
 			eachPath(t, func(t *testing.T, path func(*Config)) {
 				t.Parallel()
-				for _, size := range []int{0, 1, 3_000_001} {
+				for _, size := range []int{0, 1, 1_500_001} {
 					r := start(t, w, path, func(c *Config) { c.Stalled = patience })
 					content := noise(1, size)
 					var wg conc.WaitGroup

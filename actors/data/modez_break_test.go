@@ -129,7 +129,7 @@ func TestLimitInModeZ(t *testing.T) {
 	h := newHouse(t, mix{})
 	r := startSecure(t, upload, h, zLegs{source: 6}.on(upload), func(c *Config) { c.MaxBytes = limit })
 	got := receive(r.dest)
-	_, _ = r.source.Write(deflated(t, make([]byte, 64<<20), 9)) // 64 KiB of it
+	_, _ = r.source.Write(deflated(t, make([]byte, 8<<20), 9)) // 8 KiB of it
 	r.wantTooLarge(t, upload, limit)
 	got.wg.Wait()
 	if got.Len() > limit {

@@ -3,11 +3,14 @@ package data
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -19,7 +22,13 @@ import (
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if most := flag.Lookup("test.parallel"); most.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) { // nobody said otherwise
+		_ = flag.Set(most.Name, "8") // what is parallel here waits for most of its time
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds every wait of a test; only a hang comes near it.
 const patience = 20 * time.Second

@@ -61,7 +61,7 @@ func TestSecureProperEnd(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, m)
 			for _, w := range ways()[:8] { // IPv4
-				for _, size := range []int{0, 1, 3_000_001} {
+				for _, size := range []int{0, 1, 1_500_001} {
 					r := startSecure(t, w, h, func(c *Config) { c.Stalled = patience })
 					whole(t, r, m, w, noise(1, size))
 				}

@@ -125,6 +125,7 @@ func onASlowLine(t *testing.T, path func(*Config)) {
 				return
 			}
 		}
+		_ = dest.SetReadBuffer(4 << 20) // the rest comes over a fast line
 		_, _ = io.Copy(io.Discard, dest)
 	})
 	if f := ch.copy(ch.front, ch.back, messages.BackSide); f != nil {
