@@ -101,6 +101,21 @@ func (g *Gateway) guard(lines []*config.Pattern) func() (destination.Guard, erro
 	}
 }
 
+// ownListener reports whether a connection to an address would come in by a door of
+// ours.
+func (g *Gateway) ownListener(at netip.AddrPort) bool {
+	own := g.own.Load()
+	if own == nil || !slices.ContainsFunc(*own, func(o netip.AddrPort) bool { return o.Port() == at.Port() }) {
+		return false
+	}
+	guard, err := g.guard(nil)()
+	if err != nil { // then it may be
+		return true
+	}
+	var refused *destination.Refused
+	return errors.As(guard.Check(at), &refused) && refused.Reason == destination.OwnListener
+}
+
 // ownListeners are where the gateway's clients come in, by each address that leads
 // there: MasqueradeAddress too, which a router may send back to us.
 func (l *layout) ownListeners() []netip.AddrPort {

@@ -38,6 +38,7 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 		AnnounceMore:   set.Proxy.Options.UseProxyProtocolV2TLVs,
 		DataBalancers:  set.Proxy.ProtocolDataFrom,
 	}
+	s.Dialogue.OwnListener = g.ownListener
 	s.CompliantActive = set.Proxy.Options.UseCompliantActiveTransfers
 	s.Dialogue.Greeting = g.greeting(server, set)
 	var err error

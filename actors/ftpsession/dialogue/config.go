@@ -40,6 +40,10 @@ type Config struct {
 	// ForeignAllowed answers AllowForeignAddress for a data address of the
 	// client's side; nil: never.
 	ForeignAllowed func(netip.Addr) bool
+	// OwnListener reports a door of the gateway, which no data connection is led to,
+	// whoever names it: it would say there whatever a file holds, in our name. nil:
+	// there is none.
+	OwnListener func(netip.AddrPort) bool
 
 	TimeoutLogin      time.Duration
 	TimeoutIdle       time.Duration

@@ -1,6 +1,8 @@
 package dialogue
 
 import (
+	"strings"
+
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
 
@@ -66,6 +68,10 @@ func (m *Machine) directReply(r ftp.Reply) {
 	}
 	m.transferReply(r)
 }
+
+// timed reports a 150 that tells how long a transfer took, so it is over: all that
+// Pure-FTPd says of a download that its client broke off.
+func timed(r ftp.Reply) bool { return strings.Contains(r.Text, "seconds (measured here)") }
 
 // directProt gives the backend the client's PROT, as far as
 // ProxyTLSTransferProtectionPolicy lets it have its way.

@@ -181,6 +181,13 @@ func TestDirectBreaks(t *testing.T) {
 			B: 226 aborted
 			>C 226 aborted
 			record RETR f I false`},
+		{"a_download_that_its_client_broke_off_by_Pure-FTPd", direct, directRETR + `
+			B: 150 0.000 seconds (measured here), 601.25 Mbytes per second
+			record RETR f I false
+			>C 426 Transfer aborted. Data connection closed`},
+		{"another_1xx_is_no_end", direct, directRETR + `
+			B: 150 still here
+			>C 150 still here` + directEnd},
 		{"ABOR_that_is_answered_once", direct, directRETR + `
 			C: ABOR
 			>B urgent ABOR

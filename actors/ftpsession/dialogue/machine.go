@@ -239,6 +239,7 @@ func (m *Machine) commandReceived(ev messages.CommandReceived) {
 		return
 	}
 	if ev.Err != nil {
+		m.suspect(ev.Err)
 		ev.Command = badLine(ev.Err)
 	}
 	if m.xfer != nil && m.aside(ev.Command) {

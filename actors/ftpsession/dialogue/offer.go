@@ -98,9 +98,9 @@ func (m *Machine) active(c ftp.Command, addr netip.AddrPort) {
 	if isPublic(client) && isPublic(m.cfg.Local.Addr()) && ip.IsPrivate() && !m.cfg.Direct.On {
 		ip = client // a client behind NAT that names its inner address
 	}
-	if ip != client && !m.foreignAllowed(ip) || addr.Port() < 1024 {
+	if ip != client && !m.foreignAllowed(ip) || addr.Port() < 1024 || m.isOurs(netip.AddrPortFrom(ip, addr.Port())) {
 		m.do(Note{Level: Warn, Addr: addr, Command: c,
-			Text: "Refused " + c.Verb + " (address mismatch or reserved port), possible bounce attack"})
+			Text: "Refused " + c.Verb + " (address mismatch, reserved port or own listener), possible bounce attack"})
 		m.answer(ftp.IllegalAddress(c.Verb))
 		return
 	}
@@ -111,6 +111,10 @@ func (m *Machine) active(c ftp.Command, addr netip.AddrPort) {
 
 func (m *Machine) foreignAllowed(ip netip.Addr) bool {
 	return m.cfg.ForeignAllowed != nil && m.cfg.ForeignAllowed(ip)
+}
+
+func (m *Machine) isOurs(at netip.AddrPort) bool {
+	return m.cfg.OwnListener != nil && m.cfg.OwnListener(at)
 }
 
 func isPublic(a netip.Addr) bool {
@@ -243,9 +247,18 @@ func (m *Machine) passiveReply(verb string, r ftp.Reply) {
 
 var errForeign = errors.New("address mismatch with the control connection (ProxyOptions AllowForeignAddress or IgnoreForeignAddress)")
 var errReserved = errors.New("reserved port")
+var errOurs = errors.New("it is a listener of this gateway")
 
 // passiveAddr checks the address of a 227 or 229 reply.
 func (m *Machine) passiveAddr(verb string, r ftp.Reply) (netip.AddrPort, error) {
+	addr, err := m.passiveFrom(verb, r)
+	if err == nil && m.isOurs(addr) {
+		err = errOurs
+	}
+	return addr, err
+}
+
+func (m *Machine) passiveFrom(verb string, r ftp.Reply) (netip.AddrPort, error) {
 	peer := m.back.remote.Addr()
 	if verb == ftp.EPSV {
 		port, err := ftp.ParseEPSVReply(r.Text)

@@ -130,6 +130,16 @@ func TestOfferPassive(t *testing.T) {
 		{"and_one_of_its_link", nil, greeted + signedIn + passiveFrom("169,254,169,254", "198.51.100.5")},
 		{"and_no_address_at_all", nil, greeted + signedIn + passiveFrom("0,0,0,0", "198.51.100.5")},
 		{"that_is_no_address_to_follow", func(c *Config) { c.AllowForeign = true }, greeted + signedIn + passiveFrom("0,0,0,0", "198.51.100.5")},
+		{"a_door_of_ours_in_227_is_refused", func(c *Config) {
+			c.AllowForeign = true
+			c.OwnListener = func(at netip.AddrPort) bool { return at == netip.MustParseAddrPort("192.0.2.1:5000") }
+		}, greeted + signedIn + `
+			C: PASV
+			drop offers
+			>B PASV
+			B: 227 go (192,0,2,1,19,136)
+			drop offers
+			>C 500 PASV: Operation not permitted`},
 		{"IgnoreForeignAddress_wins", func(c *Config) { c.AllowForeign, c.IgnoreForeign = true, true }, greeted + signedIn + passiveFrom("203,0,113,66", "198.51.100.5")},
 		{"a_reserved_port_in_227_is_refused", func(c *Config) { c.IgnoreForeign = true }, greeted + signedIn + `
 			C: PASV
@@ -279,6 +289,17 @@ func TestOfferActive(t *testing.T) {
 			C: PORT 203,0,113,66,3,255
 			>C 500 Illegal PORT command
 			C: PORT 203,0,113,66,4,0
+			drop offers
+			listen back`},
+		{"a_door_of_ours_is_refused_whoever_may_name_it", func(c *Config) {
+			c.ForeignAllowed = func(netip.Addr) bool { return true }
+			c.OwnListener = func(at netip.AddrPort) bool { return at == netip.MustParseAddrPort("192.0.2.1:2121") }
+		}, greeted + signedIn + `
+			C: PORT 192,0,2,1,8,73
+			>C 500 Illegal PORT command
+			C: EPRT |2|::ffff:192.0.2.1|2121|
+			>C 500 Illegal EPRT command
+			C: PORT 192,0,2,1,8,74
 			drop offers
 			listen back`},
 		{"a_reserved_port_is_refused", nil, greeted + signedIn + `

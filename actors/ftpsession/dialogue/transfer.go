@@ -109,7 +109,7 @@ func (t *transfer) moving() bool {
 // STAT and NOOP come between 1xx and the last word, or after it.
 func (m *Machine) transferReply(r ftp.Reply) {
 	t := m.xfer
-	if r.Code == 150 && t.proceeding && (t.broken || t.err != nil || t.direct && t.abort.on) {
+	if r.Code == 150 && t.proceeding && (t.broken || t.err != nil || t.direct && (t.abort.on || timed(r))) {
 		// Pure-FTPd's last word on a transfer that was broken off is a second
 		// 150, with the time it took.
 		r = ftp.TransferAborted()

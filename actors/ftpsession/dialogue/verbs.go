@@ -101,6 +101,15 @@ const badVerb = " bad line"
 
 func badLine(err error) ftp.Command { return ftp.Command{Verb: badVerb, Arg: lineText(err)} }
 
+// suspect logs what no client sends by mistake: the beginning of another command
+// within one.
+func (m *Machine) suspect(err error) {
+	if line, ok := lineError(err); ok && errors.Is(err, ftp.ErrForbiddenByte) {
+		m.do(Note{Level: Warn, Command: ftp.Command{Verb: line.Verb},
+			Text: "Refused a command with CR or NUL in it, possible injection of another"})
+	}
+}
+
 func lineError(err error) (*ftp.LineError, bool) {
 	var line *ftp.LineError
 	ok := errors.As(err, &line)

@@ -1,0 +1,354 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/bench/peers"
+)
+
+// Direct transfers: the gateway at 127.0.0.1 has none of the data, which goes between its clients and a
+// server at an address of its own.
+
+const directServer = "127.0.0.44"
+
+const directly = "ProxyOptions UseDirectDataTransfers"
+
+// inBothRoles runs a case over each real server, through a gateway that chooses it and through one that
+// is told to go there; enter logs in.
+func inBothRoles(t *testing.T, lines []string, run func(t *testing.T, tg target, enter func() *peers.Control)) {
+	for _, kind := range peers.Kinds() {
+		t.Run(string(kind)+"/reverse", func(t *testing.T) {
+			t.Parallel()
+			peers.RequireGateway(t)
+			server := peers.Start(t, kind, peers.Options{Address: directServer})
+			g, addr := startGateway(t, []string{server.URL()}, lines...)
+			tg := target{addr: addr, server: server, gateway: g}
+			run(t, tg, func() *peers.Control { return tg.login(t) })
+		})
+		t.Run(string(kind)+"/forward", func(t *testing.T) {
+			t.Parallel()
+			server := peers.Start(t, kind, peers.Options{Address: directServer})
+			g, addr := forwardGateway(t, userAtHost, append([]string{"ProxyTLSEngine off"}, lines...)...)
+			tg := target{addr: addr, server: server, gateway: g}
+			run(t, tg, func() *peers.Control {
+				c := peers.Dial(t, addr).Greeting()
+				c.Must(331, "USER %s@%s", server.User, server.Addr())
+				c.Must(230, "PASS %s", server.Password)
+				c.Must(200, "TYPE I")
+				return c
+			})
+		})
+	}
+}
+
+// isPeer fails unless a data connection leads to an address.
+func isPeer(t *testing.T, conn *net.TCPConn, want string) {
+	t.Helper()
+	if got := addressOf(conn.RemoteAddr()).Addr().String(); got != want {
+		t.Errorf("the data connection leads to %s, want %s", got, want)
+	}
+}
+
+func TestDirectTransfers(t *testing.T) {
+	lines := []string{directly, "TimeoutIdle 2", "TimeoutStalled 1", "ProxyTimeoutLinger 1"}
+	inBothRoles(t, lines, func(t *testing.T, tg target, enter func() *peers.Control) {
+		body := noise(3 << 20)
+		tg.put(t, "f", body)
+		tg.put(t, "big", noise(big))
+		tg.put(t, "long", noise(big))
+		// EPSV names no address: clients look for its port at the gateway.
+		for _, mode := range []peers.Mode{peers.PASV, peers.PORT, peers.EPRT} {
+			t.Run(string(mode), func(t *testing.T) {
+				c := enter()
+				d := c.Begin(mode, "RETR f")
+				isPeer(t, d.Open(), directServer)
+				got, err := io.ReadAll(d.Open())
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Expect(226)
+				sameBytes(t, "down", got, body)
+				c.Store(mode, body[:100_000], "STOR up%s", mode)
+				sameBytes(t, "up", tg.onDisk(t, "up"+string(mode)), body[:100_000])
+				if list := string(c.Fetch(mode, "LIST")); !strings.Contains(list, " f\r\n") {
+					t.Errorf("LIST shows %q", list)
+				}
+				c.Data(mode)
+				c.Must(550, "RETR nothing")
+				c.Must(221, "QUIT")
+			})
+		}
+		t.Run("a_long_one_outlives_all_limits", func(t *testing.T) {
+			c := enter()
+			d := c.Begin(peers.PASV, "RETR long")
+			if _, err := io.ReadFull(d.Open(), make([]byte, 64<<10)); err != nil {
+				t.Fatal(err)
+			}
+			// Longer than the limits of idleness, stalling and the last word.
+			if r, err := c.ReplyErr(4 * time.Second); !isTimeout(err) {
+				t.Fatalf("it was cut with %q (%v)", r, err)
+			}
+			if _, err := io.Copy(io.Discard, d.Open()); err != nil {
+				t.Fatal(err)
+			}
+			c.Expect(226)
+			c.Must(257, "PWD")
+		})
+		t.Run("ABOR", func(t *testing.T) {
+			c := enter()
+			d := c.Begin(peers.PASV, "RETR big")
+			if _, err := io.ReadFull(d.Open(), make([]byte, 64<<10)); err != nil {
+				t.Fatal(err)
+			}
+			c.Send("ABOR")
+			_, _ = io.Copy(io.Discard, d.Open())
+			d.Close()
+			untilAborted(t, tg, c)
+			sameBytes(t, "afterwards", c.Fetch(peers.PASV, "RETR f"), body)
+		})
+		t.Run("a_download_that_the_client_breaks_off", func(t *testing.T) {
+			c := enter()
+			d := c.Begin(peers.PASV, "RETR big")
+			if _, err := io.ReadFull(d.Open(), make([]byte, 64<<10)); err != nil {
+				t.Fatal(err)
+			}
+			d.Reset()
+			c.Expect(426, 451)
+			sameBytes(t, "afterwards", c.Fetch(peers.PASV, "RETR f"), body)
+		})
+		t.Run("a_server_that_dies", func(t *testing.T) {
+			c := enter()
+			d := c.Begin(peers.PASV, "RETR big")
+			if _, err := io.ReadFull(d.Open(), make([]byte, 64<<10)); err != nil {
+				t.Fatal(err)
+			}
+			if err := tg.server.KillSessions(); err != nil {
+				t.Fatal(err)
+			}
+			c.Expect(421)
+			c.ExpectClosed(10 * time.Second)
+		})
+		eventually(t, 10*time.Second, "the uploads in the log", func() bool { return strings.Contains(tg.gateway.File("xferlog"), " upEPRT ") })
+		for line := range strings.Lines(tg.gateway.File("xferlog")) {
+			f := strings.Fields(line)
+			if size := f[7]; size != "0" {
+				t.Errorf("a size that nobody knows is logged as %s: %s", size, line)
+			}
+			if whole := f[len(f)-1] == "c"; whole == (f[8] == "big") {
+				t.Errorf("logged as complete: %v: %s", whole, line)
+			}
+		}
+	})
+}
+
+// TestDirectTransfers_relay_what_is_said: to the letter, save what is no line of FTP.
+func TestDirectTransfers_relay_what_is_said(t *testing.T) {
+	said := []string{"PORT 10,9,8,7,0,22", "EPRT |2|2001:db8::7|40000|", "EPRT |9|x|", "EPSV ALL", "PASV", "PORT nonsense"}
+	c, s := oddBackend(t, peers.Script{On: handlers{
+		"PASV": func(v *peers.Visit) { v.Reply("227 over there =203,0,113,66,0,22\r\n") },
+		"EPSV": func(v *peers.Visit) { v.Reply("229 (|||21|) and more\r\n") },
+		"PORT": func(v *peers.Visit) { v.Reply("200 %s it is\r\n", v.Arg) },
+		"EPRT": func(v *peers.Visit) { v.Reply("522 %s it is not\r\n", v.Arg) },
+	}}, directly, "ProxyDataTransferPolicy PASV")
+	want := []string{"200 10,9,8,7,0,22 it is", "522 |2|2001:db8::7|40000| it is not", "522 |9|x| it is not", "229 (|||21|) and more",
+		"227 over there =203,0,113,66,0,22", "200 nonsense it is"}
+	for n, line := range said {
+		c.Send("%s", line)
+		c.ExpectLine(want[n])
+	}
+	c.SendRaw("PORT 127,0,0,1,156,64\rDELE victim\r\n")
+	c.Expect(500)
+	c.Must(257, "PWD")
+	var heard []string
+	for _, e := range s.Events() {
+		if verb, _, _ := strings.Cut(e.Text, " "); e.What == "line" && verb != "USER" && verb != "PASS" && verb != "FEAT" && verb != "TYPE" && verb != "PWD" && verb != "HOST" {
+			heard = append(heard, e.Text)
+		}
+	}
+	if got := strings.Join(heard, "\n"); got != strings.Join(said, "\n") {
+		t.Errorf("the backend heard\n%s", got)
+	}
+}
+
+// TestClaim05_BounceByDirectTransfers: where AllowForeignAddress is written, it holds for these, too.
+func TestClaim05_BounceByDirectTransfers(t *testing.T) {
+	g, s, addr := oddGateway(t, peers.Script{}, directly, "<Class friends>\nFrom 127.0.0.2\n</Class>", "AllowForeignAddress friends")
+	c := peers.Dial(t, addr).Login("bob", "x")
+	for line, code := range map[string]int{
+		"PORT 127,0,0,3,156,64": 500, "PORT 127,0,0,1,0,22": 500, "PORT 127,0,0,2,0,22": 500, "EPRT |1|127.0.0.3|40000|": 500, "EPRT |2|::ffff:127.0.0.3|40000|": 500,
+		"PORT 127,0,0,1,156,64": 200, "PORT 127,0,0,2,156,64": 200,
+	} {
+		before := len(s.Events())
+		c.Must(code, "%s", line)
+		c.Must(257, "PWD")
+		if relayed := len(s.Events())-before > 1; relayed != (code == 200) {
+			t.Errorf("%s: relayed %v", line, relayed)
+		}
+	}
+	eventually(t, 10*time.Second, "the refusals in the log", func() bool {
+		return strings.Count(g.File("proxy.log"), "possible bounce attack") >= 5
+	})
+}
+
+// TestDirectTransfers_in_TLS: data connections are secured by the server itself, or there are none.
+func TestDirectTransfers_in_TLS(t *testing.T) {
+	for _, kind := range peers.Kinds() {
+		for _, policy := range []string{"required", "client"} {
+			t.Run(fmt.Sprintf("%s/%s", kind, policy), func(t *testing.T) {
+				t.Parallel()
+				server := startPeer(t, kind, explicit, peers.TLS{NoReuse: true})
+				_, addr := secureGateway(t, []string{strings.Replace(server.URL(), "ftp://", "ftps://", 1)},
+					bothLines(t, explicit, explicit, directly, "ProxyTLSTransferProtectionPolicy "+policy)...)
+				tg := target{addr: addr, server: server}
+				body := noise(500_000)
+				tg.put(t, "f", body)
+				c := tg.enter(t, explicit, clientConfig(t, peers.TLS12And13))
+				for _, mode := range []peers.Mode{peers.PASV, peers.EPRT} {
+					d := c.Begin(mode, "RETR f")
+					got, err := io.ReadAll(d.Stream())
+					if err != nil {
+						t.Fatal(err)
+					}
+					d.Finish()
+					c.Expect(226)
+					sameBytes(t, "down", got, body)
+					c.Store(mode, body, "STOR up")
+					sameBytes(t, "up", tg.onDisk(t, "up"), body)
+				}
+				if policy == "required" {
+					c.Must(534, "PROT C")
+					return
+				}
+				c.Protect("C")
+				sameBytes(t, "in clear", c.Fetch(peers.PASV, "RETR f"), body)
+			})
+		}
+	}
+	t.Run("a_server_in_clear_has_no_PROT_P", func(t *testing.T) {
+		t.Parallel()
+		s := peers.StartScripted(t, peers.Script{Files: map[string][]byte{"f": []byte("data")}})
+		_, addr := secureGateway(t, []string{s.URL()}, bothLines(t, explicit, plain, directly)...)
+		c := greet(t, addr, explicit, clientConfig(t, peers.TLS13)).Login("bob", "x")
+		c.Must(200, "PBSZ 0")
+		c.Must(536, "PROT P")
+		if got := c.Fetch(peers.PASV, "RETR f"); string(got) != "data" {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("a_client_in_clear_has_no_transfers_with_PROT_P", func(t *testing.T) {
+		t.Parallel()
+		server := startPeer(t, peers.ProFTPD, explicit, peers.TLS{})
+		_, addr := secureGateway(t, []string{strings.Replace(server.URL(), "ftp://", "ftps://", 1)}, bothLines(t, plain, explicit, directly)...)
+		c := peers.Dial(t, addr).Login(server.User, server.Password)
+		c.Data(peers.PASV)
+		c.Must(521, "LIST")
+	})
+}
+
+// TestDirectTransfers_are_warned_of: by the check, and at the start.
+func TestDirectTransfers_are_warned_of(t *testing.T) {
+	s := peers.StartScripted(t, peers.Script{})
+	g, _ := startGateway(t, []string{s.URL()}, directly, "TransferRate RETR 100")
+	for _, what := range []string{"UseDirectDataTransfers keeps data away from the gateway", "no PORT is kept from third hosts", "TransferRate: has no effect"} {
+		if n := strings.Count(g.Output(), what); n != 1 {
+			t.Errorf("the start said %q %d times:\n%s", what, n, g.Output())
+		}
+	}
+}
+
+const compliant = "ProxyOptions UseCompliantActiveTransfers"
+
+// TestCompliantActiveTransfers: data connections leave from the port below the server's, for many sessions
+// at once and with real clients, and from any if that one is taken.
+func TestCompliantActiveTransfers(t *testing.T) {
+	body := noise(300_000)
+	source := func(c *peers.Control, mode peers.Mode) int {
+		d := c.Begin(mode, "RETR f")
+		got, err := io.ReadAll(d.Stream())
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := addressOf(d.Open().RemoteAddr())
+		if at := addressOf(c.Remote()).Addr(); from.Addr() != at {
+			t.Errorf("data from %s, want an address of %s", from, at)
+		}
+		d.Finish()
+		c.Expect(226)
+		sameBytes(t, "down", got, body)
+		return int(from.Port())
+	}
+	t.Run("many_sessions", func(t *testing.T) {
+		_, _, addr := oddGateway(t, peers.Script{Files: map[string][]byte{"f": body}}, compliant)
+		want := portOf(t, addr) - 1
+		clients := map[*peers.Control]*peers.Data{}
+		for n := range 12 { // all at once, from three addresses
+			c := peers.DialFrom(t, fmt.Sprintf("127.0.0.%d", 1+n%3), addr).Login("bob", "x")
+			clients[c] = c.Begin([]peers.Mode{peers.PORT, peers.EPRT}[n%2], "RETR f")
+		}
+		for c, d := range clients {
+			if got := portOf(t, d.Open().RemoteAddr().String()); got != want {
+				t.Errorf("data from port %d, want %d", got, want)
+			}
+			if got, err := io.ReadAll(d.Open()); err != nil || len(got) != len(body) {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+			c.Expect(226)
+			for range 3 { // one after the other, too
+				if got := source(c, peers.PORT); got != want {
+					t.Errorf("data from port %d, want %d", got, want)
+				}
+			}
+		}
+	})
+	t.Run("a_port_that_is_taken", func(t *testing.T) {
+		g, _, addr := oddGateway(t, peers.Script{Files: map[string][]byte{"f": body}}, compliant)
+		squatter, err := net.Listen("tcp", loopback(portOf(t, addr)-1))
+		if err != nil {
+			t.Skip(err) // somebody else was faster
+		}
+		defer squatter.Close()
+		c := peers.Dial(t, addr).Login("bob", "x")
+		if got := source(c, peers.PORT); got == portOf(t, addr)-1 {
+			t.Errorf("data from port %d", got)
+		}
+		eventually(t, 10*time.Second, "the reason in the log", func() bool {
+			return strings.Contains(g.File("proxy.log"), "cannot leave from port "+strconv.Itoa(portOf(t, addr)-1))
+		})
+	})
+	t.Run("it_is_any_port_without_the_option", func(t *testing.T) {
+		_, _, addr := oddGateway(t, peers.Script{Files: map[string][]byte{"f": body}})
+		if got := source(peers.Dial(t, addr).Login("bob", "x"), peers.PORT); got == portOf(t, addr)-1 {
+			t.Errorf("data from port %d", got)
+		}
+	})
+	t.Run("ftplib", func(t *testing.T) {
+		_, _, addr := oddGateway(t, peers.Script{Files: map[string][]byte{"f": body}}, compliant)
+		out := peers.Python(t, `
+import ftplib, sys
+ftp = ftplib.FTP(); ftp.connect('127.0.0.1', int(sys.argv[1]), timeout=20); ftp.login('bob', 'x'); ftp.set_pasv(False)
+for n in range(3):
+    conn = ftp.transfercmd('RETR f')
+    print('from', conn.getpeername()[1])
+    while conn.recv(65536): pass
+    conn.close(); ftp.voidresp()
+`, strconv.Itoa(portOf(t, addr))).OK()
+		if want := fmt.Sprintf("from %d\n", portOf(t, addr)-1); out != strings.Repeat(want, 3) {
+			t.Errorf("it saw %q, want %q thrice", out, want)
+		}
+	})
+	t.Run("curl_and_lftp", func(t *testing.T) {
+		_, _, addr := oddGateway(t, peers.Script{Files: map[string][]byte{"f": body}}, compliant)
+		for range 2 { // curl offers one port again, which the past of the first may still hold
+			out := peers.Curl(t, "--ftp-port", "127.0.0.1:"+strconv.Itoa(freePort(t)), "-o", "/dev/null", "-w", "%{size_download}", "ftp://bob:x@"+addr+"/f").OK()
+			if out != strconv.Itoa(len(body)) {
+				t.Errorf("curl got %s bytes", out)
+			}
+		}
+	})
+}
