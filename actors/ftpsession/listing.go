@@ -65,5 +65,7 @@ func (s *Session) listed(ctx context.Context, ev messages.ToSession) {
 	}
 	s.proxyLog(level).Stringer("family", i.Family()).Int("entries", counts.Entries).
 		Int("skipped", counts.Skipped).Int("too-long", counts.TooLong).Msg(text)
-	s.step(ctx, messages.ListingRead{Transfer: end.Transfer, Directories: counts.Self})
+	if i.Family() == listing.FamilyUnix { // of no other family all tell of themselves
+		s.step(ctx, messages.ListingRead{Transfer: end.Transfer, Directories: counts.Self})
+	}
 }

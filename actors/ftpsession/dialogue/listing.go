@@ -185,10 +185,11 @@ func (m *Machine) lookAt(p *preparation) {
 
 // isDirectory reads the answer to MLST (RFC 3659 §7.2).
 func isDirectory(r ftp.Reply) bool {
-	if !r.Positive() {
+	lines := r.Lines()
+	if !r.Positive() || len(lines) < 2 {
 		return false
 	}
-	for _, line := range r.Lines() {
+	for _, line := range lines[1:] {
 		facts, _, _ := strings.Cut(strings.TrimLeft(line, " "), " ")
 		for fact := range strings.SplitSeq(strings.ToLower(facts), ";") {
 			switch fact {
@@ -261,11 +262,18 @@ func (m *Machine) believed(t *transfer, r ftp.Reply) ftp.Reply {
 	case !r.Positive() || !s.flagged || s.refusal.Code != 0:
 	case s.listed == 1:
 		m.lists.showsSelf = true
-	case s.listed > 1, m.lists.showsSelf:
+	case s.listed > 1, m.lists.showsSelf && !isRoot(t.cmd.Arg):
 		m.do(Note{Level: Info, Text: "what the backend listed is not one directory", Command: t.cmd, Reply: r})
 		return ftp.Failed(550, t.cmd.Verb, "No such directory, or it cannot be listed")
 	}
 	return r
+}
+
+// isRoot reports a path that is there whatever it is relative to. The root of a FAT
+// disk tells of itself nowhere, all its other directories do.
+func isRoot(path string) bool {
+	path = strings.Trim(path, `./\`)
+	return path == "" || strings.HasSuffix(path, ":")
 }
 
 // optsMLST has the client choose its facts (RFC 3659 §7.9). The answer speaks of

@@ -259,6 +259,9 @@ func TestDirectoryThatIsNone(t *testing.T) {
 	prove(t, []claim{
 		{"is_refused_once_directories_told_of_themselves", byLIST, begun + asked("MLSD", "LIST -al") + heard("1", "226 done") +
 			asked("MLSD x", "LIST -al x") + heard("0", none) + asked("MLSD y", "LIST -al y") + heard("1", "226 done")},
+		{"is_believed_of_the_root_which_has_no_dot_on_FAT", byLIST, begun + asked("MLSD d", "LIST -al d") + heard("1", "226 done") +
+			asked("MLSD", "LIST -al") + heard("0", "226 done") + asked("MLSD /", "LIST -al /") + heard("0", "226 done") +
+			asked("MLSD C:/", "LIST -al C:/") + heard("0", "226 done") + asked("MLSD ../..", "LIST -al ../..") + heard("0", "226 done")},
 		{"is_believed_where_none_ever_did", byLIST, begun + asked("MLSD", "LIST -al") + heard("0", "226 done") +
 			asked("MLSD x", "LIST -al x") + heard("0", "226 done")},
 		{"is_believed_where_no_options_are_known", byLIST, begun + asked("MLSD", "LIST -al") + `
