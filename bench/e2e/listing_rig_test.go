@@ -32,7 +32,7 @@ func furnish(t testing.TB, home string) {
 		if err := os.WriteFile(path, noise(i*311), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(path, []fs.FileMode{0o644, 0o600, 0o755, 0o444}[i%4]); err != nil {
+		if err := os.Chmod(path, []fs.FileMode{0o644, 0o666, 0o755, 0o444}[i%4]); err != nil {
 			t.Fatal(err)
 		}
 		// Some with the time of day in a list, some with the year, one of the year before in any month.
