@@ -22,7 +22,7 @@ import (
 // commandGroups are the groups of commands that <Limit> knows.
 var commandGroups = map[string][]string{
 	"READ":  {"RETR", "SIZE"},
-	"WRITE": {"APPE", "DELE", "MFCT", "MFF", "MFMT", "MKD", "RMD", "RNTO", "STOR", "STOU", "XMKD", "XRMD"},
+	"WRITE": {"APPE", "DELE", "MFCT", "MFF", "MFMT", "MKD", "RMD", "RNFR", "RNTO", "STOR", "STOU", "XMKD", "XRMD"},
 	"DIRS": {"CDUP", "CWD", "LIST", "MDTM", "MLSD", "MLST", "NLST", "PWD", "RNFR", "STAT",
 		"XCUP", "XCWD", "XPWD"},
 }

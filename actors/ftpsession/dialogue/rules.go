@@ -138,10 +138,11 @@ func (m *Machine) barsLogin(user string) bool {
 }
 
 // neverLimited are commands that no <Limit> concerns: those that lead to a login
-// (there is LOGIN for them), to data connections and to TLS, and the way out.
+// (there is LOGIN for them), to data connections and to TLS, what a client asks for
+// at its beginning, and the way out.
 var neverLimited = map[string]bool{
 	ftp.ACCT: true, ftp.EPRT: true, ftp.EPSV: true, ftp.FEAT: true, ftp.PASS: true, ftp.PASV: true, ftp.PORT: true,
-	ftp.QUIT: true, ftp.SYST: true, ftp.USER: true, ftp.HOST: true,
+	ftp.QUIT: true, ftp.SYST: true, ftp.USER: true, ftp.OPTS: true,
 	ftp.AUTH: true, ftp.PBSZ: true, ftp.PROT: true, ftp.CCC: true, ftp.SSCN: true,
 	ftp.ADAT: true, ftp.CONF: true, ftp.ENC: true, ftp.MIC: true,
 }

@@ -97,9 +97,13 @@ func TestLimits(t *testing.T) {
 			>C 550 NOOP: Operation not permitted
 			C: LIST
 			>C 550 LIST: Operation not permitted`},
-		{"QUIT_and_what_leads_to_a_login_cannot_be_limited", denying("USER", "PASS", "QUIT", "FEAT", "SYST", "PASV", "HOST"), greeted + signedIn + pasv + `
-			C: HOST x
-			>C 503 Bad sequence of commands
+		{"QUIT_and_what_leads_to_a_login_cannot_be_limited", denying("USER", "PASS", "QUIT", "FEAT", "SYST", "PASV", "OPTS", "AUTH"), greeted + signedIn + pasv + `
+			C: OPTS X
+			>B OPTS X
+			B: 501 no
+			>C 501 no
+			C: AUTH TLS
+			>C 500 AUTH not understood
 			C: SYST
 			>B SYST
 			B: 215 x
