@@ -154,9 +154,11 @@ func (g *Gateway) openHouse(ctx context.Context) error {
 		g.log.Warn().Msg(standing.Warning)
 	}
 	// Only now: its files belong to the user that serves.
-	if g.store, err = badger.Open(dir.Store, g.log); err != nil {
+	store, err := badger.Open(dir.Store, g.log)
+	if err != nil {
 		return fmt.Errorf("opening the state in %s: %w", dir.Path, err)
 	}
+	g.store = store // not before: a store that is none must not be closed
 	balance, err := balanceStore(g.cfg, g.store, g.log)
 	if err != nil {
 		return err

@@ -51,6 +51,16 @@ func TestStart_errors(t *testing.T) {
 			},
 			[]string{"empty", "has incorrect permissions"},
 		},
+		"tables_of_another_gateway": {
+			func(r *rig) {
+				other := newRig(t)
+				other.dir = r.dir
+				other.configure("Port 0\n%s", vhost("127.0.0.1", freePort(t), back))
+				t.Cleanup(other.start().g.Close)
+				r.configure("Port 0\n%s", vhost("127.0.0.1", freePort(t), back))
+			},
+			[]string{"opening the state in", "tables", "the directory is in use"},
+		},
 		"unknown_user": {
 			func(r *rig) {
 				r.configure("Port 0\nUser nobody-of-that-name\n%s", vhost("127.0.0.1", freePort(t), back))
