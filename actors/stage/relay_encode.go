@@ -25,6 +25,7 @@ func newEncoder(line Line, rg *ring, large func()) (*encoder, error) {
 
 // run returns nil when it has written everything, or the other stage failed.
 func (e *encoder) run() error {
+	e.line.Pace.Restart() // the first portion may be there already
 	for {
 		p, more, waited := e.ring.portion(portion)
 		if p == nil {

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -69,6 +70,44 @@ func (f forgiving) Forgives(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
+// diary is a pace that notes what it is told.
+type diary struct {
+	forgiving
+	told []string
+}
+
+func (d *diary) Restart() { d.told = append(d.told, "restart") }
+func (d *diary) Moved()   { d.told = append(d.told, "moved") }
+
+// What there is to write may be there before the stage that writes it. Its pace
+// begins all the same, or a deadline that passes then finds one that never did.
+func TestAWriterThatNeedNotWaitStartsItsPace(t *testing.T) {
+	for _, version := range []uint16{0, tls.VersionTLS13} {
+		dst, to := relayLine(t, version)
+		pace := &diary{forgiving: forgiving{to.TCP}}
+		to.Pace = pace
+		rg := newRing(new(Rings))
+		space, _ := rg.space()
+		rg.filled(copy(space, "there"))
+		rg.end()
+		out, err := newEncoder(to, rg, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to.heed(pace)
+		if err := out.run(); err != nil {
+			t.Fatal(err)
+		}
+		to.heed(nil)
+		if len(pace.told) < 2 || pace.told[0] != "restart" {
+			t.Errorf("version %x: its pace was told %v", version, pace.told)
+		}
+		if _, err := io.ReadFull(dst, make([]byte, 5)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // While nothing comes, a relay holds no buffer, and after its end it has given
 // back what it held.
 func TestRelayHoldsNothingWhileIdle(t *testing.T) {
@@ -99,7 +138,7 @@ func TestRelayHoldsNothingWhileIdle(t *testing.T) {
 				if _, err := io.ReadFull(dst, make([]byte, 40_000)); err != nil {
 					t.Fatal(err)
 				}
-				for end := time.Now().Add(relayPatience); held(); runtime.Gosched() {
+				for end := time.Now().Add(patience); held(); runtime.Gosched() {
 					if time.Now().After(end) {
 						t.Fatal("a buffer is held although all is delivered")
 					}

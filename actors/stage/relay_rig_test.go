@@ -2,40 +2,25 @@ package stage
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
-	"math/big"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-)
 
-// relayPatience bounds every wait of these tests; only a hang comes near it.
-const relayPatience = 20 * time.Second
+	"github.com/sluice-gateway/sluice/bench/certs"
+)
 
 // relayIdentity is a certificate for tests, made once.
 var relayIdentity = sync.OnceValue(func() tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	leaf, err := certs.SelfSigned(certs.Spec{Name: "relay"})
 	if err != nil {
 		panic(err)
 	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "relay"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return leaf.TLS()
 })
 
 func relayConfig(version uint16) *tls.Config {
@@ -44,27 +29,6 @@ func relayConfig(version uint16) *tls.Config {
 		MinVersion: version, MaxVersion: version, DynamicRecordSizingDisabled: true,
 		CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
 	}
-}
-
-// relayPair is two ends of one TCP connection.
-func relayPair(t testing.TB) (far, near *net.TCPConn) {
-	t.Helper()
-	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	if far, err = net.DialTCP("tcp4", nil, ln.Addr().(*net.TCPAddr)); err != nil {
-		t.Fatal(err)
-	}
-	if near, err = ln.AcceptTCP(); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []*net.TCPConn{far, near} {
-		t.Cleanup(func() { c.Close() })
-	}
-	_ = far.SetDeadline(time.Now().Add(2 * relayPatience))
-	return far, near
 }
 
 // relayPeer is the far end of a line, as the peer has it.
@@ -76,7 +40,7 @@ type relayPeer struct {
 // relayLine is one line of a relay and its peer. version 0 is plain.
 func relayLine(t testing.TB, version uint16) (relayPeer, Line) {
 	t.Helper()
-	far, near := relayPair(t)
+	far, near := tcpPair(t)
 	line := Line{TCP: near, Pace: newLimit(near)}
 	if version == 0 {
 		return relayPeer{far, far}, line
@@ -85,7 +49,7 @@ func relayLine(t testing.TB, version uint16) (relayPeer, Line) {
 	done := make(chan error, 1)
 	var wg sync.WaitGroup
 	wg.Go(func() { done <- peer.Handshake() })
-	conn, err := attempt{limit: relayPatience, wrap: func(c net.Conn) *tls.Conn {
+	conn, err := attempt{limit: patience, wrap: func(c net.Conn) *tls.Conn {
 		return tls.Server(c, relayConfig(version))
 	}}.handshake(context.Background(), near)
 	wg.Wait()
@@ -103,7 +67,7 @@ type limit struct {
 	wait   time.Duration
 }
 
-func newLimit(tcp *net.TCPConn) *limit { return &limit{tcp: tcp, wait: relayPatience} }
+func newLimit(tcp *net.TCPConn) *limit { return &limit{tcp: tcp, wait: patience} }
 
 func (l *limit) set() {
 	_ = l.tcp.SetDeadline(time.Now().Add(l.wait))

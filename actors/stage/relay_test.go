@@ -163,7 +163,7 @@ func TestRelayHandsOnWhatIsThere(t *testing.T) {
 						t.Errorf("%d bytes: %v, or others", len(question), err)
 						break
 					}
-					if took := time.Since(begin); took > relayPatience/4 {
+					if took := time.Since(begin); took > patience/4 {
 						t.Errorf("%d bytes took %v", len(question), took)
 					}
 				}

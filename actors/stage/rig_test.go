@@ -24,6 +24,8 @@ import (
 
 	"github.com/sourcegraph/conc"
 	"go.uber.org/goleak"
+
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -187,19 +189,8 @@ func (a *authority) crl(t testing.TB, until time.Time, revoked ...*authority) []
 // tcpPair is two ends of one connection.
 func tcpPair(t testing.TB) (far, near *net.TCPConn) {
 	t.Helper()
-	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	if far, err = net.DialTCP("tcp4", nil, ln.Addr().(*net.TCPAddr)); err != nil {
-		t.Fatal(err)
-	}
-	if near, err = ln.AcceptTCP(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { far.Close(); near.Close() })
-	_ = far.SetDeadline(time.Now().Add(patience))
+	far, near = socketstest.Pair(t)
+	_ = far.SetDeadline(time.Now().Add(2 * patience))
 	return far, near
 }
 
