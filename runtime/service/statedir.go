@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -61,6 +62,9 @@ func PrepareStateDir(path string, owner Account) (StateDir, error) {
 	if err := checkNotOpenToAll(path); err != nil {
 		return StateDir{}, fmt.Errorf("ProxyTables %s: %w", path, err)
 	}
+	if err := checkEnterable(path, owner); err != nil {
+		return StateDir{}, fmt.Errorf("ProxyTables %s: %w", path, err)
+	}
 	if err := prepareEmpty(dir.Empty); err != nil {
 		return StateDir{}, fmt.Errorf("ProxyTables %s: %w", path, err)
 	}
@@ -101,6 +105,29 @@ func checkNotOpenToAll(path string) error {
 	}
 	if mode := info.Mode(); mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0 {
 		return fmt.Errorf("everybody may write to it (mode %04o): chmod o-w %s", mode.Perm(), path)
+	}
+	return nil
+}
+
+// checkEnterable finds out while root can still say so that the service user will not get to its store.
+func checkEnterable(path string, owner Account) error {
+	if os.Geteuid() != 0 || !owner.Named() {
+		return nil
+	}
+	var found unix.Stat_t
+	if err := unix.Stat(path, &found); err != nil {
+		return fmt.Errorf("looking at it: %w", err)
+	}
+	gid, bit := int(found.Gid), uint32(0o001)
+	switch {
+	case int(found.Uid) == owner.UID:
+		bit = 0o100
+	case gid == owner.GID || slices.Contains(owner.Groups, gid):
+		bit = 0o010
+	}
+	if uint32(found.Mode)&bit == 0 && owner.UID != 0 {
+		return fmt.Errorf("user %s cannot enter it (mode %04o, uid %d): chmod 0755 %s, or give it to that user",
+			owner.User, found.Mode&0o7777, found.Uid, path)
 	}
 	return nil
 }

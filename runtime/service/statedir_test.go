@@ -61,6 +61,37 @@ func TestPrepareStateDir(t *testing.T) {
 	})
 }
 
+func TestStateDirOfAUserWhoCannotEnterIt(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root serves as somebody else")
+	}
+	who := Account{User: "somebody", UID: 31234, GID: 31235, Groups: []int{31236}}
+	for name, c := range map[string]struct {
+		uid, gid int
+		mode     os.FileMode
+		fine     bool
+	}{
+		"of_root_alone":            {0, 0, 0o700, false},
+		"of_root_and_open":         {0, 0, 0o711, true},
+		"his_own":                  {31234, 0, 0o700, true},
+		"his_own_and_shut_for_him": {31234, 0, 0o077, false},
+		"of_his_group":             {0, 31235, 0o710, true},
+		"of_another_of_his_groups": {0, 31236, 0o750, true},
+		"shut_for_his_group":       {0, 31236, 0o701, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "proxy")
+			must(t, os.Mkdir(path, 0o700))
+			must(t, os.Chown(path, c.uid, c.gid))
+			must(t, os.Chmod(path, c.mode&^0o022))
+			_, err := PrepareStateDir(path, who)
+			if c.fine != (err == nil) || err != nil && !strings.Contains(err.Error(), "user somebody cannot enter it") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func wantOwner(t *testing.T, path string, uid, gid uint32) {
 	t.Helper()
 	var st unix.Stat_t
