@@ -197,10 +197,13 @@ func (c *check) opens(a stores.Account) bool {
 		c.reject(invalidShell(a.Shell))
 	case c.book.banned(a.Name):
 		c.reject(ftpusers)
-	case !c.book.Access.Allows("LOGIN", who):
-		c.reject(limited)
 	default:
-		return true
+		v := c.book.Access.Judge("LOGIN", who)
+		if !v.Denied {
+			return true
+		}
+		c.reject(limited)
+		c.verdict.note = "<Limit> at " + v.At.String()
 	}
 	return false
 }
