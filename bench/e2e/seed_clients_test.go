@@ -61,7 +61,8 @@ func (s *scene) lftp(user, password, name, up string) string {
 // ftplib compares and lists by itself.
 func (s *scene) ftplib(user, password, name, up string) string {
 	s.Helper()
-	args := []string{"127.0.0.1", fmt.Sprint(s.port), up, name, user + "\t" + password}
+	host, port, _ := strings.Cut(s.addr, ":")
+	args := []string{host, port, up, name, user + "\t" + password}
 	if out := peers.Python(s, ftplibForward, args...).OK(); !strings.HasSuffix(out, "done\n") {
 		s.Fatalf("the script said %q", out)
 	}

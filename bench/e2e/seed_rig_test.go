@@ -102,10 +102,16 @@ func (s *scene) server(kind peers.Kind, name string, port int, o peers.Options) 
 	return peers.Start(s, kind, o)
 }
 
-// printed is an example's text with its changes made. Each of them has to be of use.
+// printed is an example's text with its changes made.
 func (s *scene) printed(name string, changes []change) string {
 	s.Helper()
-	text := string(read(s, filepath.Join("testdata", "seed", name)))
+	return s.changed(filepath.Join("testdata", "seed", name), changes)
+}
+
+// changed is a file's text with changes made. Each of them has to be of use.
+func (s *scene) changed(name string, changes []change) string {
+	s.Helper()
+	text := string(read(s, name))
 	for _, c := range changes {
 		if !strings.Contains(text, c.from) {
 			s.Fatalf("%s: nothing to change in %q: %s", name, c.from, c.why)
@@ -125,12 +131,21 @@ func (s *scene) text(lines ...string) string {
 	s.Helper()
 	head := []string{"ServerType standalone", "DefaultAddress 127.0.0.1", "Port " + strconv.Itoa(s.port), "SocketBindTight on",
 		"SystemLog {dir}/system.log", "TransferLog {dir}/xferlog"}
-	if len(s.records) > 0 {
-		dns := peers.StartDNS(s, peers.DNSRecords{TTL: 60, Lines: append(s.records, "local=/example.com/", "local=/example.org/", "local=/castaglia.org/")})
-		head = append(head, "ProxyDNSServer "+dns.Addr)
-	}
-	text := strings.Join(slices.Concat(head, lines), "\n") + "\n" + s.printed(s.name+".conf", s.example.changes)
+	text := strings.Join(slices.Concat(head, s.names(), lines), "\n") + "\n" + s.printed(s.name+".conf", s.example.changes)
 	return s.put(text)
+}
+
+// names has the gateway ask the test's own DNS, which knows the servers of the example.
+func (s *scene) names() []string {
+	s.Helper()
+	if len(s.records) == 0 {
+		return nil
+	}
+	lines := slices.Clone(s.records)
+	for _, zone := range []string{"example.com", "example.net", "example.org", "castaglia.org"} {
+		lines = append(lines, "local=/"+zone+"/")
+	}
+	return []string{"ProxyDNSServer " + peers.StartDNS(s, peers.DNSRecords{TTL: 60, Lines: lines}).Addr}
 }
 
 // put fills in the places of the test.
@@ -188,13 +203,20 @@ func (s *scene) open(lines ...string) {
 	s.g.Start(s.addr)
 }
 
-// prepare is open up to the start. A check must accept everything, give it effect, and warn as expected.
+// prepare is open up to the start.
 func (s *scene) prepare(lines ...string) {
 	s.Helper()
-	if err := os.MkdirAll(filepath.Join(s.g.Dir, "proxy"), 0o700); err != nil {
+	s.g.Configure(s.text(lines...))
+	s.accepted()
+}
+
+// accepted has the configuration checked: all of it must be accepted, have its effect, and bring the
+// expected warnings alone.
+func (s *scene) accepted() {
+	s.Helper()
+	if err := os.MkdirAll(filepath.Join(s.g.Dir, "proxy"), 0o755); err != nil {
 		s.Fatal(err)
 	}
-	s.g.Configure(s.text(lines...))
 	v := s.check()
 	if v.code != 0 || len(v.Ignored) > 0 || !slices.Equal(v.idle(), s.example.idle) {
 		s.Errorf("the check ends with %d: %v; without effect %v, ignored %v", v.code, v.Problems, v.Idle, v.Ignored)

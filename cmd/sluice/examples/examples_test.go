@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -30,10 +31,15 @@ func TestExamplesLoad(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
-			for _, problem := range load(t, file, true).Problems {
+			text := read(t, file)
+			report := load(t, text, true)
+			for _, problem := range report.Problems {
 				t.Error(problem)
 			}
-			for _, problem := range load(t, file, false).Problems {
+			for _, note := range report.NoEffectYet {
+				t.Errorf("%s: %s has no effect: an example should not recommend it", note.Pos, note.Directive)
+			}
+			for _, problem := range load(t, text, false).Problems {
 				if !strings.Contains(problem.Text, "does not exist") {
 					t.Error(problem)
 				}
@@ -42,20 +48,46 @@ func TestExamplesLoad(t *testing.T) {
 	}
 }
 
-// load reads an example whose files lie in a directory of the test's own, or
-// are missing.
-func load(t *testing.T, file string, furnished bool) *config.Report {
+// commented is a directive behind a "#". Prose has one blank there.
+var commented = regexp.MustCompile(`(?m)^( *)#((?:  +)?<?/?[A-Z])`)
+
+// TestExamplesWithoutTheirComments: what is only proposed would be accepted, too.
+func TestExamplesWithoutTheirComments(t *testing.T) {
+	text := read(t, "full.conf")
+	bare := commented.ReplaceAllString(text, "$1$2")
+	if n := len(commented.FindAllString(text, -1)); n < 15 {
+		t.Fatalf("%d directives are commented out", n)
+	}
+	report := load(t, strings.ReplaceAll(bare, "/etc/ssl/certs/ca-certificates.crt", house+"backends-ca.crt"), true)
+	for _, problem := range report.Problems {
+		t.Error(problem)
+	}
+	for _, note := range report.NoEffectYet {
+		if !strings.HasPrefix(note.Directive, "SFTP") { // as the comment says
+			t.Errorf("%s: %s has no effect", note.Pos, note.Directive)
+		}
+	}
+}
+
+func read(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+// load reads an example whose files lie in a directory of the test's own, or
+// are missing.
+func load(t *testing.T, text string, furnished bool) *config.Report {
+	t.Helper()
 	dir := t.TempDir() + "/"
 	if furnished {
 		furnish(t, dir)
 	}
-	moved := filepath.Join(dir, file)
-	if err := os.WriteFile(moved, []byte(strings.ReplaceAll(string(text), " "+house, " "+dir)), 0o600); err != nil {
+	moved := filepath.Join(dir, "sluice.conf")
+	if err := os.WriteFile(moved, []byte(strings.ReplaceAll(text, " "+house, " "+dir)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, report := config.Load(moved, config.Options{Getenv: os.LookupEnv})
@@ -76,7 +108,7 @@ func furnish(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, key := range map[string]crypto.Signer{"ftp.example.com.rsa": rsaKey, "ftp.example.com.ec": ecKey, "clients-ca": ecKey, "backends-ca": ecKey} {
+	for name, key := range map[string]crypto.Signer{"ftp.example.com.rsa": rsaKey, "ftp.example.com.ec": ecKey, "ftp.example.com": rsaKey, "clients-ca": ecKey, "backends-ca": ecKey} {
 		cert := selfSigned(t, key)
 		raw, err := x509.MarshalPKCS8PrivateKey(key)
 		if err != nil {
@@ -91,6 +123,7 @@ func furnish(t *testing.T, dir string) {
 		write(t, dir+name+".crt", "CERTIFICATE", cert.Raw)
 		write(t, dir+name+".key", "PRIVATE KEY", raw)
 		write(t, dir+name+".crl", "X509 CRL", list)
+		write(t, dir+"ssh_host_ed25519_key", "PRIVATE KEY", raw) // nobody looks into it yet
 	}
 }
 
