@@ -72,7 +72,7 @@ func playClass(s *scene) {
 		"1.2.3.4": true, "1.0.0.1": true, "1.15.255.254": true, "10.9.8.7": true, "172.16.0.1": true, "192.168.1.1": true,
 		"1.16.0.1": false, "0.255.255.254": false, "172.32.0.1": false, "8.8.8.8": false,
 	} {
-		err := s.comeFrom(client, "alice@ftp.example.com:2121", "wonderland")
+		err := s.comeFrom("127.0.0.1", client, "alice@ftp.example.com:2121", "wonderland")
 		if may != (err == nil) {
 			s.Errorf("a client from %s, who may come in: %v, was told %v", client, may, err)
 		}
@@ -81,9 +81,10 @@ func playClass(s *scene) {
 }
 
 // comeFrom logs in as a client behind a balancer.
-func (s *scene) comeFrom(client, user, password string) error {
+func (s *scene) comeFrom(balancer, client, user, password string) error {
 	s.Helper()
-	conn, err := net.Dial("tcp", s.addr)
+	dialer := net.Dialer{Timeout: callLimit, LocalAddr: &net.TCPAddr{IP: net.ParseIP(balancer)}}
+	conn, err := dialer.Dial("tcp", s.addr)
 	if err != nil {
 		return err
 	}
