@@ -35,7 +35,11 @@ func (l *loader) checkOverlays(s *Server) {
 	for i := range s.Overlays {
 		o := &s.Overlays[i]
 		if o.Kind == OverlayGroup && !known {
-			l.report(Warning, o.Pos, "<IfGroup>", "has no effect: "+unknownGroups)
+			name := "<IfGroup>"
+			if len(o.items) == 1 && o.items[0].pos == o.Pos {
+				name = o.items[0].row.Name
+			}
+			l.report(Warning, o.Pos, name, "has no effect: "+unknownGroups)
 		}
 		for _, it := range o.items {
 			if it.row.Effect != EffectIgnored && !slices.Contains(afterLogin, it.row.Name) {

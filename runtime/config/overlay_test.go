@@ -58,6 +58,32 @@ DenyAll
 	}
 }
 
+// TestTimeoutSessionOfSome: a scope makes it a section of its own.
+func TestTimeoutSessionOfSome(t *testing.T) {
+	s := mustLoad(t, classes+"TimeoutSession 1 user alice,bob\nTimeoutSession 2 class lan\nTimeoutSession 3\nTimeoutSession 4\n"+
+		"<Global>\nTimeoutSession 5\nTimeoutSession 6 group staff\n</Global>").Servers[0]
+	for who, c := range map[string]struct {
+		class  string
+		client Client
+		want   time.Duration
+	}{
+		"the_user":          {"", Client{User: "bob"}, 1e9},
+		"the_user_of_a_lan": {"lan", Client{User: "bob"}, 1e9},
+		"the_class":         {"lan", Client{User: "eve"}, 2e9},
+		"the_group":         {"", Client{User: "eve", Groups: []string{"staff"}}, 6e9},
+		"others":            {"", Client{User: "eve"}, 3e9},
+	} {
+		if got := s.With(c.class, s.Matching(c.client)).Timeouts.Session; got != c.want {
+			t.Errorf("%s: %v, want %v", who, got, c.want)
+		}
+	}
+	for _, bad := range []string{"TimeoutSession 1 host h", "TimeoutSession 1 user", "<IfUser joe>\nTimeoutSession 1 user joe\n</IfUser>"} {
+		if c, _ := loadText(bad, nil); c != nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
 // TestWhatComesTooLate: a check warns of what a rule about users cannot do.
 func TestWhatComesTooLate(t *testing.T) {
 	const late, groups = "too late for it", "groups are known only where the gateway checks passwords"

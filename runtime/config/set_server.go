@@ -71,21 +71,42 @@ func parseConnectionRate(c *call) effect {
 	return set(func(p *Process) { p.MaxConnRate = v })
 }
 
+// parseTimeoutSession reads "duration [user|group|class names]". With a scope it
+// is a section of its own for those whom it names.
 func parseTimeoutSession(c *call) effect {
 	if !c.need(1) {
 		return effect{}
 	}
 	d, _ := c.duration(0)
-	scope := strings.ToLower(c.arg(1))
-	switch {
-	case scope == "":
-	case scope != "user" && scope != "group" && scope != "class":
-		c.errorf(c.at(1), "expected user, group or class, not '%s'", c.arg(1))
-	case len(c.args) < 3:
-		c.errorf(c.at(1), "missing parameters: expected names after '%s'", c.arg(1))
-	}
-	expr := c.rest(2)
-	return set(func(s *Settings) {
-		s.Timeouts.Session, s.Timeouts.SessionScope, s.Timeouts.SessionScopeArg = d, scope, expr
+	e := set(func(s *Settings) {
+		if !s.Timeouts.sessionSet { // the first that applies counts
+			s.Timeouts.Session, s.Timeouts.sessionSet = d, true
+		}
 	})
+	section, known := sessionScopes[strings.ToLower(c.arg(1))]
+	switch {
+	case len(c.args) == 1:
+		return e
+	case !known:
+		c.errorf(c.at(1), "expected user, group or class, not '%s'", c.arg(1))
+		return effect{}
+	case c.scope.client:
+		c.errorf(c.at(1), "'%s' may not stand in a section that depends on the client", c.arg(1))
+		return effect{}
+	}
+	mode := ExprOr
+	if section == "ifgroup" {
+		mode = ExprAnd
+	}
+	match, problem := nameExpr(c.args[2:], mode)
+	if problem != "" {
+		c.errorf(c.at(1), "%s", problem)
+	}
+	own := &clientScope{section: section, match: match}
+	own.place, own.pos, own.client = c.scope.place, c.pos, true
+	own.items = []item{{row: c.row, pos: c.pos, effect: e}}
+	c.scope.overlays = append(c.scope.overlays, own)
+	return effect{}
 }
+
+var sessionScopes = map[string]string{"user": "ifuser", "group": "ifgroup", "class": "ifclass"}

@@ -25,14 +25,13 @@ type Settings struct {
 
 // Timeouts of the client's side. 0 = off.
 type Timeouts struct {
-	Idle            time.Duration // TimeoutIdle, 10 min: no command and no data
-	Login           time.Duration // TimeoutLogin, 5 min: from accept to 230
-	NoTransfer      time.Duration // TimeoutNoTransfer, 5 min: from login or transfer to next transfer
-	Stalled         time.Duration // TimeoutStalled, 1 h: transfer without a byte
-	Session         time.Duration // TimeoutSession, off
-	SessionScope    string        // "", or "user", "group", "class"
-	SessionScopeArg string        // the NameExpr source that follows the scope
-	Linger          time.Duration // TimeoutLinger, 10 s
+	Idle       time.Duration // TimeoutIdle, 10 min: no command and no data
+	Login      time.Duration // TimeoutLogin, 5 min: from accept to 230
+	NoTransfer time.Duration // TimeoutNoTransfer, 5 min: from login or transfer to next transfer
+	Stalled    time.Duration // TimeoutStalled, 1 h: transfer without a byte
+	Session    time.Duration // TimeoutSession, off
+	sessionSet bool
+	Linger     time.Duration // TimeoutLinger, 10 s
 }
 
 // Cap is a limit with the text sent when it is exceeded. "%m" in Message

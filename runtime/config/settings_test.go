@@ -18,7 +18,7 @@ var compareAll = cmp.Options{
 	cmp.Comparer(func(a, b *Pattern) bool {
 		return a == b || a != nil && b != nil && a.String() == b.String() && a.Fold == b.Fold
 	}),
-	cmpopts.IgnoreUnexported(Overlay{}, LimitSection{}), cmpopts.IgnoreTypes(parts{}),
+	cmpopts.IgnoreUnexported(Overlay{}, LimitSection{}, Timeouts{}), cmpopts.IgnoreTypes(parts{}),
 }
 
 // at loads a text and returns the settings of its main server.

@@ -84,8 +84,9 @@ var timeoutRows = []Directive{
 	{Name: "TimeoutStalled", Contexts: anyServer, Syntax: "duration", Default: "3600", Unit: "seconds",
 		Text:  `How long a transfer may go without a byte before it is broken off. 0 = no limit.`,
 		parse: duration(func(s *Settings) *time.Duration { return &s.Timeouts.Stalled })},
-	{Name: "TimeoutSession", Contexts: anyServer, Syntax: "duration [user|group|class expression]", Default: "none", Unit: "seconds",
-		Text:  `Longest life of a session, whatever it does; optionally for some users, groups or classes only. 0 = no limit.`,
+	{Name: "TimeoutSession", Contexts: anyServer, Syntax: "duration [user|group|class expression]", Default: "none", Unit: "seconds", many: true,
+		Text: `Longest life of a session, whatever it does; optionally for some users, groups or classes only; of several lines that apply, the
+first one with such names counts, then the first without. 0 = no limit.`,
 		parse: parseTimeoutSession},
 	{Name: "TimeoutLinger", Contexts: anyServer, Syntax: "duration", Default: "10", Unit: "seconds",
 		Text:  `How long the end of a data connection may take after an abort.`,
