@@ -152,11 +152,20 @@ func limited(c ftp.Command) string {
 	if c.Verb != ftp.SITE {
 		return c.Verb
 	}
-	sub, _, _ := strings.Cut(strings.TrimLeft(c.Arg, " "), " ")
+	sub, _ := word(c.Arg)
 	if sub == "" {
 		return c.Verb
 	}
 	return c.Verb + "_" + strings.ToUpper(sub)
+}
+
+// word cuts the first word off, as lenient servers see it.
+func word(s string) (first, rest string) {
+	s = strings.TrimLeft(s, " \t")
+	if i := strings.IndexAny(s, " \t"); i >= 0 {
+		return s[:i], strings.TrimLeft(s[i:], " \t")
+	}
+	return s, ""
 }
 
 // namedPath is the path of a command that changes what is there; empty: it names
@@ -166,14 +175,14 @@ func namedPath(c ftp.Command) string {
 	case ftp.STOR, ftp.STOU, ftp.APPE, ftp.MKD, ftp.RMD, ftp.DELE, ftp.RNFR, ftp.RNTO:
 		return c.Arg
 	case ftp.MFMT, ftp.MFCT, ftp.MFF:
-		_, path, _ := strings.Cut(c.Arg, " ")
+		_, path := word(c.Arg)
 		return path
 	case ftp.SITE:
 		switch limited(c) {
 		case "SITE_CHMOD", "SITE_CHGRP":
-			if words := strings.SplitN(c.Arg, " ", 3); len(words) == 3 {
-				return words[2]
-			}
+			_, args := word(c.Arg)
+			_, path := word(args)
+			return path
 		}
 	}
 	return ""

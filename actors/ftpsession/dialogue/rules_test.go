@@ -1,6 +1,7 @@
 package dialogue
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -78,6 +79,8 @@ func TestLimits(t *testing.T) {
 			>C 501 ALLO: Operation not permitted`},
 		{"SITE_is_known_by_what_follows", denying("SITE_CHMOD"), greeted + signedIn + `
 			C: SITE chmod 600 f
+			>C 550 SITE: Operation not permitted
+			C: SITE  	CHMOD	600 f
 			>C 550 SITE: Operation not permitted
 			C: SITE
 			>B SITE
@@ -247,7 +250,7 @@ func TestFilters(t *testing.T) {
 			>C 550 .a.txt: Forbidden filename
 			C: RNTO b
 			>C 550 b: Forbidden filename
-			C: SITE CHMOD 600 a b
+			C: SITE  CHMOD	600  a b
 			>C 550 a b: Forbidden filename
 			C: MFMT 20240101000000 c
 			>C 550 c: Forbidden filename
@@ -327,6 +330,13 @@ func TestLater(t *testing.T) {
 			grant staff
 			identified px staff
 			>C 230 specially` + refusal},
+		{"a_destination_named_before_is_judged_again", forwarding(destination.ProxyUserAtHostThenUser, ruled(func(r *Rules) {
+			strict := usual()
+			strict.Forward.Permit = func(destination.Destination) error { return errors.New("not for you") }
+			r.Later = func(Caller) *Config { return &strict }
+		})), hello + strings.Replace(proxyInAtH, "grant staff", "grant staff\nidentified px staff", 1) + `
+			C: USER joe
+			>C 530 Login incorrect.`},
 		{"not_for_others", later, greeted + strings.ReplaceAll(signedIn, "joe", "ann") + `
 			C: PWD
 			>B PWD`},
