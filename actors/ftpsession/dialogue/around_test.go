@@ -215,7 +215,7 @@ func (wd *world) vocabulary() []string {
 	case wd.m.phase != loggedIn:
 		said = []string{"USER", "PASS", "QUIT", "CWD", "PASV", "RETR"}
 	default:
-		said = []string{"RETR", "STOR", "PASV", "EPSV", "PORT 192,0,2,7,19,136", "ABOR", "NOOP", "STAT", "CWD", "QUIT", "LIST", "HOST", "REST", "MODE Z", "REIN"}
+		said = []string{"RETR", "STOR", "PASV", "EPSV", "PORT 192,0,2,7,19,136", "ABOR", "NOOP", "STAT", "CWD", "QUIT", "LIST", "NLST", "MLSD", "OPTS MLST size;", "HOST", "REST", "MODE Z", "REIN"}
 	}
 	if wd.m.cfg.TLS.Enabled {
 		said = append(said, "AUTH TLS", "AUTH SSL", "PBSZ 0", "PROT P", "PROT C", "CCC", "HOST other.example")
@@ -230,8 +230,8 @@ func (wd *world) command(line string) error {
 	verb, arg, _ := strings.Cut(line, " ")
 	c := &asked{n: len(wd.commands), verb: verb}
 	wd.commands = append(wd.commands, c)
-	if arg == "" {
-		arg = fmt.Sprintf("#%d", c.n)
+	if arg == "" || verb == ftp.OPTS {
+		arg += fmt.Sprintf("#%d", c.n)
 	}
 	if verb == ftp.USER && wd.m.forwards() && wd.m.cfg.Forward.Method != destination.UserAtSNI && wd.m.journey.guest == nil ||
 		verb == ftp.USER && wd.m.forwards() && wd.m.cfg.Forward.Method == destination.ProxyUserThenUserAtHost {
@@ -298,7 +298,8 @@ var answers = map[string][][]int{
 	ftp.FEAT: {{211}, {500}, {421}}, ftp.HOST: {{220}, {504}},
 	ftp.USER: {{331}, {230}, {530}, {332}, {500}, {421}}, ftp.PASS: {{230}, {530}, {120, 230}, {332}, {503}},
 	ftp.ACCT: {{230}, {530}}, ftp.TYPE: {{200}, {504}},
-	ftp.RETR: transfers, ftp.STOR: transfers, ftp.LIST: transfers,
+	ftp.RETR: transfers, ftp.STOR: transfers, ftp.LIST: transfers, ftp.NLST: transfers, ftp.MLSD: transfers,
+	ftp.MLST: {{250}, {550}, {500}}, ftp.OPTS: {{200}, {501}},
 	ftp.PASV: {{227}, {227}, {425}, {550}}, ftp.EPSV: {{229}, {500}, {425}},
 	ftp.PORT: {{200}, {500}}, ftp.EPRT: {{200}, {500}},
 	ftp.CWD: {{250}, {550}}, ftp.QUIT: {{221}},
@@ -313,6 +314,8 @@ func textOf(code int) string {
 	switch code {
 	case 213:
 		return "7"
+	case 250:
+		return "List\n type=dir; x\nEnd"
 	case 227:
 		return "(198,51,100,5,19,136)"
 	case 229:
@@ -344,7 +347,7 @@ func (wd *world) author(c ftp.Command) *asked {
 		return wd.next(ftp.PASV, ftp.EPSV, ftp.PORT)
 	case ftp.ABOR:
 		return wd.next(ftp.ABOR)
-	case ftp.SIZE: // nobody but the machine asks
+	case ftp.SIZE, ftp.MLST: // nobody but the machine asks
 		return nil
 	case ftp.USER:
 		if wd.m.cfg.Selection == AtPass { // it is said again; PASS waits for the answer
@@ -356,7 +359,8 @@ func (wd *world) author(c ftp.Command) *asked {
 		}
 	}
 	var n int
-	if _, err := fmt.Sscanf(c.Arg, "#%d", &n); err != nil || n >= len(wd.commands) {
+	_, number, _ := strings.Cut(c.Arg, "#")
+	if _, err := fmt.Sscan(number, &n); err != nil || n >= len(wd.commands) {
 		return nil
 	}
 	return wd.commands[n]

@@ -4,11 +4,15 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sluice-gateway/sluice/protocols/destination"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
+	"github.com/sluice-gateway/sluice/protocols/listing"
 )
 
 // worldConfig has a limit of every kind, so that each can be reached.
@@ -28,6 +32,7 @@ func worldConfig(kind, tls, late byte) Config {
 	case 3:
 		cfg.Bounds, cfg.Deflate = Bounds{MaxRetrieve: 100}, Deflate{Clients: true, Backends: true}
 	}
+	cfg.Listings = Listings{Policy: ListPolicy(kind>>1+late) % (ListByMLSD + 1), Choice: listing.AllFacts}
 	cfg.DataPolicy = DataPolicy(kind>>1) % (OnlyEPRT + 1)
 	cfg.BackendTLS, cfg.Protection = BackendTLS(tls)%(TLSLikeClient+1), Protection(tls>>2)%(ProtectClear+1)
 	if cfg.TLS.Enabled = tls&16 != 0; cfg.TLS.Enabled {
@@ -54,7 +59,11 @@ func opening(kind byte, cfg Config) []string {
 	if cfg.Selection == AtDestination && cfg.Forward.Method != destination.UserAtHost && cfg.Forward.Method != destination.UserAtSNI && kind>>6 > 0 {
 		first = append(first, "USER", "PASS") // at the gateway
 	}
-	return append(first, openings[kind>>6]...)
+	last := openings[kind>>6]
+	if n := len(last) - 1; n > 0 && last[n] == ftp.RETR && kind&8 != 0 {
+		last = append(slices.Clone(last[:n]), map[ListPolicy]string{ListAsAsked: ftp.LIST, ListByLIST: ftp.MLSD, ListByMLSD: ftp.NLST}[cfg.Listings.Policy])
+	}
+	return append(first, last...)
 }
 
 // live leads one life. Its first choice says under which configuration, and
@@ -65,7 +74,35 @@ func live(choices []byte) (*world, error) {
 		kind, tls, late, choices = choices[0], choices[1], choices[2], choices[3:]
 	}
 	cfg := worldConfig(kind, tls, late)
+	if late>>6 == 1 {
+		cfg.Rules = worldRules(cfg)
+	}
 	return lead(func() *world { return newWorld(cfg, choices) }, opening(kind, cfg))
+}
+
+// worldRules refuse this and that, to some more than to others.
+func worldRules(cfg Config) *Rules {
+	refuses := func(commands ...string) func(string, Caller) string {
+		return func(command string, by Caller) string {
+			switch {
+			case command == "LOGIN" && strings.Contains(by.User, "3"), slices.Contains(commands, command):
+				return "<Limit>"
+			}
+			return ""
+		}
+	}
+	own := cfg
+	own.TimeoutIdle, own.Rules = 100*time.Second, &Rules{Refuses: refuses("STAT", "RETR", "LIST"), AtQuit: []string{"Bye"}}
+	return &Rules{
+		Refuses: refuses("STAT", "CWD", "TYPE"), Paths: Filter{Deny: func(path string) bool { return strings.Contains(path, "7") }},
+		GrantMsg: "%u logged in", AfterLogin: []string{"Hello %U"},
+		Later: func(by Caller) *Config {
+			if strings.Contains(by.User, "1") {
+				return &own
+			}
+			return nil
+		},
+	}
 }
 
 // lead lets a world go by, and once more with its story if it comes to grief.
@@ -137,13 +174,15 @@ var depth = flag.Int("depth", 3, "how many events deep TestEveryInterleaving goe
 // every order, whatever the backend answers, to a certain depth; from there on
 // all goes well.
 func TestEveryInterleaving(t *testing.T) {
-	for _, verb := range []string{"RETR", "STOR"} {
+	cfg := worldConfig(0, 0, 0)
+	cfg.Listings.Policy = ListByLIST
+	for _, verb := range []string{"RETR", "STOR", "MLSD"} {
 		for way, codes := range transfers {
 			t.Run(fmt.Sprint(verb, codes), func(t *testing.T) {
 				lives := 0
 				for path := make([]byte, *depth); path != nil; lives++ {
 					wd, err := lead(func() *world {
-						wd := newWorld(worldConfig(0, 0, 0), path)
+						wd := newWorld(cfg, path)
 						wd.exploring, wd.way = true, byte(way)
 						return wd
 					}, []string{"USER", "PASS", "PASV", verb})

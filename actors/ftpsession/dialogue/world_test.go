@@ -64,7 +64,7 @@ type owed struct {
 
 func (o owed) reply() ftp.Reply {
 	if o.code == 211 && o.of == nil { // to our FEAT
-		return ftp.NewReply(o.code, "Features:", " MODE Z", "End")
+		return ftp.NewReply(o.code, "Features:", " MODE Z", " MLST type*;size*;", "End")
 	}
 	if o.of != nil {
 		return ftp.NewReply(o.code, fmt.Sprintf("%s #%d", o.text, o.of.n))
@@ -350,7 +350,7 @@ func ahead(verb string) bool { return verb == ftp.ABOR || verb == ftp.NOOP || ve
 
 func moves(verb string) bool {
 	switch verb {
-	case ftp.RETR, ftp.STOR, ftp.LIST:
+	case ftp.RETR, ftp.STOR, ftp.LIST, ftp.NLST, ftp.MLSD:
 		return true
 	}
 	return false
