@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"regexp"
 	"strings"
 	"time"
 
@@ -31,7 +32,9 @@ func playForward(s *scene) {
 	s.open(fromHere)
 	c := peers.Dial(s, s.addr).Greeting()
 	c.Must(530, "USER alice@server.example.org:2121")
-	s.says(`host/port 'server.example.org:2121' did not match ProxyForwardTo ^ftp\.example\.com\:21$, rejecting`)
+	// "the following will be logged in the ProxyLog: mod_proxy/0.7[16151]: …"
+	line := regexp.MustCompile(`mod_proxy/\S+\[\d+\]: ` + regexp.QuoteMeta(`host/port 'server.example.org:2121' did not match ProxyForwardTo ^ftp\.example\.com\:21$, rejecting`))
+	eventually(s, callLimit, "the line of the document", func() bool { return line.MatchString(s.g.File("proxy.log")) })
 	c.Must(530, "USER alice@ftp.example.com") // which does match, and is an address of this machine
 	s.says("ftp.example.com", "loopback")
 	c.Must(221, "QUIT")
