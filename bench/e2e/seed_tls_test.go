@@ -206,9 +206,9 @@ func playOldVersions(s *scene) {
 
 // playAuto: TLS with the server that has it, and none with the one that has not.
 func playAuto(s *scene) {
-	ca, good, _ := s.houseOfTrust(false)
+	ca, _, _ := s.houseOfTrust(false)
 	place(s, filepath.Join(s.g.Dir, "cacerts.pem"), string(ca.PEM()), 0o644)
-	good = s.certified(ca, "ftp-backend1.example.com", "")
+	good := s.certified(ca, "ftp-backend1.example.com", "")
 	one := s.server(peers.VSFTPD, "ftp-backend1.example.com", 2121, peers.Options{TLS: &peers.TLS{Certificate: good, Demand: peers.Private}})
 	two := s.server(peers.PureFTPd, "ftp-backend2.example.com", 2121, peers.Options{})
 	s.open()
