@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,9 +91,9 @@ func worldRules(cfg Config) *Rules {
 		}
 	}
 	own := cfg
-	own.TimeoutIdle, own.Rules = 100*time.Second, &Rules{Refuses: refuses("STAT", "RETR", "LIST"), AtQuit: []string{"Bye"}}
+	own.TimeoutIdle, own.Rules = 100*time.Second, &Rules{Refuses: refuses("REST", "RETR", "LIST"), AtQuit: []string{"Bye"}}
 	return &Rules{
-		Refuses: refuses("STAT", "CWD", "TYPE"), Paths: Filter{Deny: func(path string) bool { return strings.Contains(path, "7") }},
+		Refuses: refuses("NLST", "CWD", "TYPE"), Paths: Filter{Deny: func(path string) bool { return strings.Contains(path, "7") }},
 		GrantMsg: "%u logged in", AfterLogin: []string{"Hello %U"},
 		Later: func(by Caller) *Config {
 			if strings.Contains(by.User, "1") {
