@@ -146,7 +146,7 @@ func (d *Data) OpenErr() (*net.TCPConn, error) {
 	var conn net.Conn
 	var err error
 	if d.listen == nil {
-		conn, err = (&net.Dialer{Timeout: dataLimit}).DialContext(d.c.t.Context(), "tcp", d.dial)
+		conn, err = dialerFrom(d.c.Local().IP, d.dial, dataLimit).DialContext(d.c.t.Context(), "tcp", d.dial)
 	} else {
 		_ = d.listen.(*net.TCPListener).SetDeadline(time.Now().Add(dataLimit)) // Accept reports a closed one
 		conn, err = d.listen.Accept()
@@ -157,6 +157,17 @@ func (d *Data) OpenErr() (*net.TCPConn, error) {
 	d.conn = conn.(*net.TCPConn)
 	d.c.t.Cleanup(d.Close)
 	return d.conn, d.conn.SetDeadline(time.Now().Add(dataLimit))
+}
+
+// dialerFrom dials from an address, that of a control connection, if it is of the family of the other end.
+// The first of loopback is left to the system, which finds ports for it with less searching.
+func dialerFrom(ip net.IP, to string, limit time.Duration) *net.Dialer {
+	host, _, _ := net.SplitHostPort(to) // a bad one is the dial's to report
+	d := &net.Dialer{Timeout: limit}
+	if other := net.ParseIP(host); other != nil && !ip.Equal(net.IPv4(127, 0, 0, 1)) && (other.To4() == nil) == (ip.To4() == nil) {
+		d.LocalAddr = &net.TCPAddr{IP: ip}
+	}
+	return d
 }
 
 // Close closes the socket and the listener, whichever there are.

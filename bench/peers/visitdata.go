@@ -77,7 +77,8 @@ func activeAddr(verb, arg string) (string, error) {
 // OpenData opens the data connection that was agreed on.
 func (v *Visit) OpenData() (*net.TCPConn, error) {
 	if v.active != "" {
-		conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(context.Background(), "tcp", v.active)
+		ip := v.conn.LocalAddr().(*net.TCPAddr).IP
+		conn, err := dialerFrom(ip, v.active, 5*time.Second).DialContext(context.Background(), "tcp", v.active)
 		v.active = ""
 		if err != nil {
 			return nil, err

@@ -106,7 +106,7 @@ func badLine(err error) ftp.Command { return ftp.Command{Verb: badVerb, Arg: lin
 func (m *Machine) suspect(err error) {
 	if line, ok := lineError(err); ok && errors.Is(err, ftp.ErrForbiddenByte) {
 		m.do(Note{Level: Warn, Command: ftp.Command{Verb: line.Verb},
-			Text: "Refused a command with CR or NUL in it, possible injection of another"})
+			Text: "Refused a command with CR, LF or NUL in it, possible injection of another"})
 	}
 }
 
