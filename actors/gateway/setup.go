@@ -81,7 +81,7 @@ func dialogueOf(cfg *config.Config, server *config.Server, set *config.Settings)
 		TimeoutConnect:    set.Proxy.TimeoutConnect,
 		TimeoutLinger:     set.Proxy.TimeoutLinger,
 		Bounds:            bounds(set),
-		Deflate:           dialogue.Deflate{Clients: set.Data.Deflate, Backends: set.Proxy.Deflate},
+		Deflate:           dialogue.Deflate{Clients: set.Data.Deflate, Backends: deflating[set.Proxy.Deflate]},
 		DataPolicy:        dataPolicies[set.Proxy.DataTransfer],
 		ShowFeatures:      set.Proxy.Options.ShowFeatures,
 		IgnoreForeign:     set.Proxy.Options.IgnoreForeignAddress,
@@ -108,6 +108,12 @@ func bounds(set *config.Settings) dialogue.Bounds {
 		b.Rates = append(b.Rates, dialogue.Rate{Commands: r.Commands, BytesPerSecond: r.BytesPerSecond, Free: r.FreeBytes})
 	}
 	return b
+}
+
+var deflating = map[config.DeflateEngine]dialogue.BackDeflate{
+	config.DeflateOff:       dialogue.DeflateNothing,
+	config.DeflateDownloads: dialogue.DeflateDownloads,
+	config.DeflateOn:        dialogue.DeflateAll,
 }
 
 var dataPolicies = map[config.DataTransferPolicy]dialogue.DataPolicy{

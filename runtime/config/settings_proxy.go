@@ -23,7 +23,7 @@ type Proxy struct {
 
 	DataTransfer DataTransferPolicy
 	ListPolicy   ListPolicy
-	Deflate      bool // ProxyDeflateEngine: backends that list MODE Z get it
+	Deflate      DeflateEngine
 	UseSlink     bool // directory lists translate symlinks as OS.unix=slink
 
 	Options       ProxyOptions
@@ -119,6 +119,17 @@ const (
 	ListClient ListPolicy = iota // as the client asked
 	ListLIST                     // MLSD becomes LIST, translated back
 	ListMLSD                     // LIST and NLST become MLSD, translated back; our own
+)
+
+// DeflateEngine is ProxyDeflateEngine: what travels in MODE Z to and from backends
+// that list it.
+type DeflateEngine uint8
+
+// The values of ProxyDeflateEngine.
+const (
+	DeflateOff DeflateEngine = iota
+	DeflateDownloads
+	DeflateOn
 )
 
 // ForwardMethod is the login dialogue of forward clients.

@@ -68,10 +68,11 @@ FEAT and OPTS MLST speak of the translated lists. UseSlink shows where symbolic 
 NLST are sent as MLSD and come out as of ls -l; their options are dropped, but -R, -d and wildcards pass as they are. Not with
 ProxyOptions UseDirectDataTransfers.`,
 		parse: parseListPolicy},
-	{Name: "ProxyDeflateEngine", Module: ownModule, Contexts: anyServer, Syntax: "on|off", Default: "off",
+	{Name: "ProxyDeflateEngine", Module: ownModule, Contexts: anyServer, Syntax: "on|off|downloads", Default: "off",
 		Text: `Has data travel compressed (MODE Z) between the gateway and those backends that list MODE Z among their features, whether
-clients do the same or not (DeflateEngine). Worth it where the line to the backends is slow.`,
-		parse: flag(func(s *Settings) *bool { return &s.Proxy.Deflate })},
+clients do the same or not (DeflateEngine). Worth it where the line to the backends is slow. downloads leaves uploads as they are:
+ProFTPD's mod_deflate, as of 1.3.8, refuses those that compress well.`,
+		parse: oneOf(deflateEngines, "unknown ProxyDeflateEngine value '%s'", func(s *Settings) *DeflateEngine { return &s.Proxy.Deflate })},
 	{Name: "ProxySourceAddress", Contexts: anyServer, Syntax: "address|name|device",
 		Text: `The local address of connections to backends, and the one announced to them for active transfers. Use it on hosts with
 several networks. Of a name or a device the first address of each family counts; backends of a family without one, and backends
@@ -96,6 +97,11 @@ var proxyOptionNames = []option[Settings]{
 var dataPolicies = keywords[DataTransferPolicy]{
 	{"client", DataClient}, {"active", DataActive}, {"passive", DataPassive},
 	{"PASV", DataPASV}, {"EPSV", DataEPSV}, {"PORT", DataPORT}, {"EPRT", DataEPRT},
+}
+
+var deflateEngines = keywords[DeflateEngine]{
+	{"on", DeflateOn}, {"off", DeflateOff}, {"downloads", DeflateDownloads},
+	{"yes", DeflateOn}, {"no", DeflateOff}, {"true", DeflateOn}, {"false", DeflateOff}, {"1", DeflateOn}, {"0", DeflateOff},
 }
 
 var forwardRows = []Directive{

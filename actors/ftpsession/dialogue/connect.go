@@ -14,29 +14,29 @@ import (
 // connect is: TCP, banner, FEAT, TLS (protect.go), (banner to the client,) HOST,
 // and where the client was there first, its USER (selection.go).
 type backend struct {
-	attempt      uint32 // current attempt, 0 before the first
-	earlier      uint32 // attempts with another server's backends
-	live         bool   // it has not failed: what it says counts
-	backend      messages.Backend
-	tried        []string // URL keys of failed attempts
-	began        time.Time
-	remote       netip.AddrPort
-	local        netip.AddrPort
-	banner       ftp.Reply
-	reason       string // what a client may be told of why it could not be reached
-	bound        bool   // the client has heard its word: no other backend will do now
-	features     ftp.Features
-	noEPSV       bool // refused once under a passive policy: PASV from then on
-	noEPRT       bool
-	noSize       bool        // it does not know SIZE
-	typed        string      // the TYPE that it was told; empty: none
-	restart      ftp.Command // the REST or RANG that its next transfer begins with
-	offset       int64       // … and where that is
-	deflates     bool        // MODE Z was agreed on
-	deflateAsked bool
-	link         link      // its protection
-	lost         bool      // its control connection is gone
-	parting      ftp.Reply // the 421 it said in mid transfer
+	attempt   uint32 // current attempt, 0 before the first
+	earlier   uint32 // attempts with another server's backends
+	live      bool   // it has not failed: what it says counts
+	backend   messages.Backend
+	tried     []string // URL keys of failed attempts
+	began     time.Time
+	remote    netip.AddrPort
+	local     netip.AddrPort
+	banner    ftp.Reply
+	reason    string // what a client may be told of why it could not be reached
+	bound     bool   // the client has heard its word: no other backend will do now
+	features  ftp.Features
+	noEPSV    bool // refused once under a passive policy: PASV from then on
+	noEPRT    bool
+	noSize    bool        // it does not know SIZE
+	typed     string      // the TYPE that it was told; empty: none
+	restart   ftp.Command // the REST or RANG that its next transfer begins with
+	offset    int64       // … and where that is
+	deflates  bool        // MODE Z is agreed on
+	noDeflate bool        // … and was refused
+	link      link        // its protection
+	lost      bool        // its control connection is gone
+	parting   ftp.Reply   // the 421 it said in mid transfer
 }
 
 // is reports whether news of an attempt are of the one that counts. A failed

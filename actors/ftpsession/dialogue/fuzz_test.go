@@ -29,7 +29,7 @@ func worldConfig(kind, tls, late byte) Config {
 	case 2:
 		cfg.Bounds = Bounds{MaxStore: 100, MaxRetrieve: 5} // the size of every file is 7
 	case 3:
-		cfg.Bounds, cfg.Deflate = Bounds{MaxRetrieve: 100}, Deflate{Clients: true, Backends: true}
+		cfg.Bounds, cfg.Deflate = Bounds{MaxRetrieve: 100}, Deflate{Clients: true, Backends: DeflateDownloads}
 	}
 	cfg.Listings = Listings{Policy: ListPolicy(kind>>1+late) % (ListByMLSD + 1), Choice: listing.AllFacts}
 	cfg.DataPolicy = DataPolicy(kind>>1) % (OnlyEPRT + 1)

@@ -13,9 +13,19 @@ import (
 
 // Deflate is where MODE Z is spoken.
 type Deflate struct {
-	Clients  bool // DeflateEngine: those who ask for it
-	Backends bool // ProxyDeflateEngine: those who list it
+	Clients  bool        // DeflateEngine: those who ask for it
+	Backends BackDeflate // those who list it
 }
+
+// BackDeflate is ProxyDeflateEngine.
+type BackDeflate uint8
+
+// The ways to use MODE Z with backends that list it.
+const (
+	DeflateNothing   BackDeflate = iota // off
+	DeflateDownloads                    // downloads: listings, too
+	DeflateAll                          // on
+)
 
 // modeZ is what the client has chosen.
 type modeZ struct {
@@ -85,18 +95,28 @@ func (m *Machine) optsModeZ(words []string) {
 	m.answer(ftp.NewReply(200, "MODE Z LEVEL set to "+strconv.Itoa(m.modeZ.chosen())))
 }
 
-// compressBackend has a backend that can do it send and take deflated data, from the
-// first transfer on.
+// compressBackend has a backend that can do it send, or send and take, deflated data.
 func (m *Machine) compressBackend(p *preparation) {
-	b := &m.back
-	if !m.cfg.Deflate.Backends || b.deflateAsked || !b.features.Has("MODE Z") {
+	b, how := &m.back, m.cfg.Deflate.Backends
+	wish := (how == DeflateAll || how == DeflateDownloads && !p.upload) && !b.noDeflate && b.features.Has("MODE Z")
+	if wish == b.deflates {
 		m.measure(p)
 		return
 	}
-	b.deflateAsked = true
-	m.ask(ftp.Command{Verb: ftp.MODE, Arg: "Z", HasArg: true}, func(m *Machine, r ftp.Reply) {
-		if b.deflates = r.Positive(); !b.deflates {
+	mode := "S"
+	if wish {
+		mode = "Z"
+	}
+	m.ask(ftp.Command{Verb: ftp.MODE, Arg: mode, HasArg: true}, func(m *Machine, r ftp.Reply) {
+		switch {
+		case r.Positive():
+			b.deflates = wish
+		case wish:
+			b.noDeflate = true
 			m.do(Note{Level: Warn, Text: "backend lists MODE Z but refuses it, going on without", Reply: r})
+		default: // what it would take the data for, nobody knows
+			m.callOff(r)
+			return
 		}
 		m.measure(p)
 	})

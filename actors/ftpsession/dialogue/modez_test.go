@@ -3,7 +3,7 @@ package dialogue
 import "testing"
 
 func deflating(c *Config) { c.Deflate.Clients = true }
-func thrifty(c *Config)   { c.Deflate.Backends = true }
+func thrifty(c *Config)   { c.Deflate.Backends = DeflateAll }
 
 const (
 	// zGreeted has a backend that knows MODE Z.
@@ -14,6 +14,13 @@ const (
 		C: MODE Z
 		>C 200 Mode set to Z`
 )
+
+// refusedOnce ends a transfer.
+const refusedOnce = `
+	B: 550 no
+	abort data
+	data finished back aborted
+	>C 550 no`
 
 // answered is a command that we answer ourselves.
 func answered(line, reply string) string { return "\nC: " + line + "\n>C " + reply }
@@ -117,6 +124,21 @@ func TestModeZWithBackends(t *testing.T) {
 			abort data
 			data finished back aborted
 			>C 550 no` + pasv + begin("RETR f", "down", "")},
+		{"downloads_alone", func(c *Config) { c.Deflate.Backends = DeflateDownloads }, zGreeted + signedIn + pasv +
+			begin("STOR f", "up", "") + refusedOnce + pasv + agreed + started("down", " z=0/6") + refusedOnce + pasv + `
+			C: LIST
+			>B LIST` + started("down", " z=0/6") + refusedOnce + pasv + `
+			C: STOR f
+			>B MODE S
+			B: 200 S
+			>B STOR f` + started("up", "") + refusedOnce + pasv + agreed + started("down", " z=0/6")},
+		{"a_MODE_S_that_is_refused_is_the_end_of_it", func(c *Config) { c.Deflate.Backends = DeflateDownloads }, zGreeted + signedIn + pasv +
+			agreed + started("down", " z=0/6") + refusedOnce + pasv + `
+			C: STOR f
+			>B MODE S
+			B: 504 never
+			drop offers
+			>C 504 never`},
 		{"who_does_not_list_it_is_not_asked", thrifty, greeted + signedIn + pasv + begin("RETR f", "down", "")},
 		{"nor_who_does_while_it_is_off", deflating, zGreeted + signedIn + modeZOn + pasv + begin("RETR f", "down", " z=6/0")},
 		{"before_the_size_is", func(c *Config) { thrifty(c); c.Bounds.MaxRetrieve = 100 }, zGreeted + signedIn + binary + pasv + `

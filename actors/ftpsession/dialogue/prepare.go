@@ -202,7 +202,7 @@ func (m *Machine) reinitialise(c ftp.Command) {
 		if r.Positive() {
 			m.modeZ = modeZ{}
 			b := &m.back
-			b.typed, b.deflates, b.deflateAsked = "", false, false
+			b.typed, b.deflates = "", false
 			b.forgetRestart()
 		}
 		m.answer(r)
