@@ -272,6 +272,54 @@ func TestSections_for_users_of_a_server(t *testing.T) {
 	before.Must(331, "USER %s", tg.server.User) // who has not logged in has the time of all
 }
 
+// TestSections_forward: with a login at the gateway, who that was decides where clients are taken, too, even if
+// they had named it before.
+func TestSections_forward(t *testing.T) {
+	t.Parallel()
+	server := peers.Start(t, peers.ProFTPD, peers.Options{})
+	for _, method := range []string{proxyThenUserHost, proxyHostThenUser} {
+		for group, may := range map[string]bool{"guests": false, "staff": true} {
+			t.Run(method+"/"+group, func(t *testing.T) {
+				g, addr := forwardGateway(t, method, "<IfGroup "+group+">\n  AccessGrantMsg \"Not so far, %u\"\n  ProxyForwardTo !.\n</IfGroup>")
+				c := peers.Dial(t, addr).Greeting()
+				for _, step := range through(method, server) {
+					r := c.Cmd("%s", step[0])
+					switch {
+					case strings.HasPrefix(step[1], "230") && may != (r.String() == "230 User "+guest+" logged in"):
+						t.Errorf("let in with %q", r)
+					case strings.HasPrefix(step[0], "USER "+server.User) && !may:
+						if r.String() != "530 Login incorrect." {
+							t.Errorf("%q is answered %q", step[0], r)
+						}
+						return
+					case !strings.HasPrefix(r.String(), step[1]):
+						t.Fatalf("%q is answered %q", step[0], r)
+					}
+				}
+				c.Must(230, "PASS %s", server.Password)
+				if log := g.File("proxy.log"); strings.Contains(log, "rejecting") {
+					t.Errorf("the log speaks of a rejection:\n%s", log)
+				}
+			})
+		}
+	}
+}
+
+// TestLimit_login_by_name: who may not use a server does not reach it by its name either.
+func TestLimit_login_by_name(t *testing.T) {
+	t.Parallel()
+	peers.RequireGateway(t)
+	_, urls := pool(t, 2)
+	g := peers.NewGateway(t)
+	port := freePort(t)
+	g.Configure(configuration(g, port, urls[:1]) + fmt.Sprintf("<VirtualHost 127.0.0.1>\nPort %d\nServerAlias inner.test\n"+
+		"ProxyEngine on\nProxyRole reverse\nProxyTLSEngine off\nProxyReverseServers %s\n<Limit LOGIN>\nDeny from 127.0.0.9\n</Limit>\n</VirtualHost>\n", port, urls[1]))
+	addr := loopback(port)
+	g.Start(addr)
+	peers.Dial(t, addr).Greeting().Must(220, "HOST inner.test")
+	peers.DialFrom(t, "127.0.0.9", addr).Greeting().Must(504, "HOST inner.test")
+}
+
 // TestShown_files: what clients are shown where the gateway answers, and that nothing in a file, nor a file that
 // is missing, can break a reply.
 func TestShown_files(t *testing.T) {
