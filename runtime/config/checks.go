@@ -37,6 +37,7 @@ func (l *loader) checkSettings(s *Server, r resolved) {
 	l.checkBackendTLS(r)
 	l.checkFrontSSH(r)
 	l.checkRewrite(r)
+	l.checkWelcome(r)
 }
 
 func (l *loader) checkReverse(s *Server, r resolved) {

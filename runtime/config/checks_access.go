@@ -60,6 +60,19 @@ func (l *loader) checkOverlays(s *Server) {
 	}
 }
 
+// checkWelcome tells of words for a login that is answered by somebody else.
+func (l *loader) checkWelcome(r resolved) {
+	if !r.Proxy.Engine || r.Proxy.Role == RoleForward && r.Proxy.Authenticates() {
+		return
+	}
+	for _, name := range []string{"AccessGrantMsg", "DisplayLogin"} {
+		if at, ok := r.origin[name]; ok {
+			l.report(Warning, at, name, "has no effect: the backend's answer to the login is passed on; only a login at the gateway itself "+
+				"(ProxyForwardMethod proxyuser,user@host or proxyuser@host,user) is answered here")
+		}
+	}
+}
+
 // insteadOf says what leads to the same end.
 func insteadOf(name string) string {
 	if name == "ProxyReverseServers" {
