@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bytes"
+	"compress/zlib"
 	"fmt"
 	"io"
 	"strings"
@@ -95,17 +97,24 @@ func TestListingsFromMLSD(t *testing.T) {
 // TestListingWithoutOptions has a backend that knows no options of LIST.
 func TestListingWithoutOptions(t *testing.T) {
 	peers.RequireGateway(t)
-	for code, refusal := range map[int]string{501: "options are not understood", 504: "not for that parameter", 550: "-al: no such file"} {
-		t.Run(fmt.Sprint(code), func(t *testing.T) {
+	for _, tt := range []struct {
+		code    int
+		refusal string
+		way     string // of the backend's data connections
+	}{
+		{501, "options are not understood", "passive"}, {504, "not for that parameter", "active"},
+		{550, "-al: no such file", "PASV"}, {450, "-al: no such file", "PORT"},
+	} {
+		t.Run(fmt.Sprint(tt.code), func(t *testing.T) {
 			c, s := oddBackend(t, peers.Script{On: handlers{"LIST": func(v *peers.Visit) {
 				if strings.HasPrefix(v.Arg, "-") {
-					v.Reply("%d %s\r\n", code, refusal)
+					v.Reply("%d %s\r\n", tt.code, tt.refusal)
 					return
 				}
 				v.Default()
-			}}}, byLIST)
-			for range 2 {
-				if got := string(c.Fetch(peers.EPSV, "MLSD")); !strings.HasSuffix(got, ";type=file;UNIX.groupname=group;UNIX.mode=0644;UNIX.ownername=owner; hello\r\n") {
+			}}}, byLIST, "ProxyDataTransferPolicy "+tt.way)
+			for _, mode := range peers.Modes() {
+				if got := string(c.Fetch(mode, "MLSD")); !strings.HasSuffix(got, ";type=file;UNIX.groupname=group;UNIX.mode=0644;UNIX.ownername=owner; hello\r\n") {
 					t.Errorf("MLSD is %q", got)
 				}
 			}
@@ -150,6 +159,69 @@ func TestClaim21_TruncatedListing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClaim21_AbortedListing: a client that aborts a translated list hears of two ends,
+// neither of them of a whole list, and can go on.
+func TestClaim21_AbortedListing(t *testing.T) {
+	first := true
+	c, _ := oddBackend(t, peers.Script{On: handlers{"LIST": func(v *peers.Visit) {
+		if !first {
+			v.Default()
+			return
+		}
+		first = false
+		conn := v.Begin()
+		if conn == nil {
+			return
+		}
+		_, _ = io.WriteString(conn, "-rw-r--r--   1 a b 5 Jan 01 00:00 one\r\n-rw-r--r--   1 a b 5 Jan 01 00:00 tw")
+		if line, ok := v.Next(20 * time.Second); !ok || !strings.HasSuffix(line, "ABOR") {
+			v.Close() // the client's view is what the test looks at
+			return
+		}
+		v.ResetData(conn)
+		v.Reply("426 aborted\r\n226 ABOR done\r\n")
+	}}}, byLIST)
+	d := c.Begin(peers.EPSV, "MLSD")
+	conn := d.Open()
+	var begun [10]byte
+	if _, err := io.ReadFull(conn, begun[:]); err != nil {
+		t.Fatalf("the list does not begin: %v", err)
+	}
+	c.Send("ABOR")
+	rest, err := io.ReadAll(conn)
+	if err == nil || strings.Contains(string(rest), "tw") {
+		t.Errorf("the data connection ended as after a whole list: %v, %q", err, rest)
+	}
+	d.Close()
+	c.Expect(426)
+	c.Expect(226)
+	if got := string(c.Fetch(peers.EPSV, "MLSD")); !strings.HasSuffix(got, "; hello\r\n") {
+		t.Errorf("the next list is %q", got)
+	}
+	c.Must(221, "QUIT")
+}
+
+// TestListingCompressed has a list translated and deflated on its way.
+func TestListingCompressed(t *testing.T) {
+	script, all := shelf(t, "LIST")
+	c, _ := oddBackend(t, script, byLIST, "DeflateEngine on")
+	c.Must(200, "MODE Z")
+	for _, r := range all {
+		if r.name != "unix-ls" {
+			continue
+		}
+		z, err := zlib.NewReader(bytes.NewReader(c.Fetch(peers.EPSV, "MLSD /%s", r.name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(z)
+		if err != nil || withoutDates(string(got)) != withoutDates(r.golden(t, "mlsd")) {
+			t.Errorf("%v, inflated to\n%s", err, got)
+		}
+	}
+	c.Must(221, "QUIT")
 }
 
 // TestListingThatNobodyUnderstands is told to the operator.
