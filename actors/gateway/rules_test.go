@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -93,6 +94,31 @@ Deny from 192.0.2.9
 	}
 	if now := tom.Dialogue.Rules; now.Refuses("STOR", by("tom", "guests")) != "" || now.Refuses("PWD", by("tom")) == "" || now.Refuses("PWD", by("tim")) != "" {
 		t.Error("the limits of the section do not count")
+	}
+}
+
+// TestRules_lose_nothing: what a setup has that is not in its settings, a variant of it has, too.
+func TestRules_lose_nothing(t *testing.T) {
+	r, own := regimeOf(t, proxied+"<IfAuthenticated>\nDenyFilter x\n</IfAuthenticated>")
+	all := reflect.ValueOf(&own.Dialogue).Elem()
+	for i := range all.NumField() {
+		switch field := all.Field(i); field.Kind() {
+		case reflect.Func:
+			field.Set(reflect.MakeFunc(field.Type(), nil))
+		case reflect.Struct:
+			if field.Type() == reflect.TypeFor[netip.Addr]() {
+				field.Set(reflect.ValueOf(netip.MustParseAddr("192.0.2.77")))
+			}
+		}
+	}
+	own.Dialogue.ForeignAllowed = nil // AllowForeignAddress: of the settings
+	r.enforce(own)
+	next := reflect.ValueOf(own.Later(by("joe")).Dialogue)
+	for i := range all.NumField() {
+		name := all.Type().Field(i).Name
+		if !all.Field(i).IsZero() && next.Field(i).IsZero() {
+			t.Errorf("%s is lost", name)
+		}
 	}
 }
 
