@@ -158,8 +158,8 @@ func (r regime) variant(own *ftpsession.Setup, set *config.Settings) *ftpsession
 	d := dialogueOf(r.cfg, r.server, set)
 	d.Masquerade = literal(set.Data.Masquerade, own.Dialogue.Masquerade)
 	d.TLSMasquerade = literal(set.TLS.MasqueradeAddress, own.Dialogue.TLSMasquerade)
-	d.Rules, d.Greeting, d.OwnListener = r.rules(set), own.Dialogue.Greeting, own.Dialogue.OwnListener
-	next.Dialogue = d
+	d.Rules = r.rules(set)
+	next.Dialogue = own.Dialogue.Changed(d)
 	next.PassivePorts = data.Ports{Low: set.Data.PassivePorts.Low, High: set.Data.PassivePorts.High}
 	next.Stalled, next.TransferLog, next.Books = set.Timeouts.Stalled, set.Logs.Transfer.Path, r.gateway.extendedLogs(set)
 	if own.Guard != nil {

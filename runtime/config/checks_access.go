@@ -20,7 +20,7 @@ func (p Proxy) Authenticates() bool {
 // is not named has done its work, or has not been kept, by then.
 var afterLogin = []string{
 	limitRow.Name, "AllowFilter", "DenyFilter", "PathAllowFilter", "PathDenyFilter",
-	"AccessGrantMsg", "DisplayLogin", "DisplayQuit", "AllowForeignAddress", "DefaultTransferMode", "ExtendedLog",
+	"AccessGrantMsg", "DisplayLogin", "DisplayQuit", "AllowForeignAddress", "DeflateEngine", "ExtendedLog",
 	"FactsDefault", "FactsOptions", "MasqueradeAddress", "MaxRetrieveFileSize", "MaxStoreFileSize", "PassivePorts",
 	"ProxyDataTransferPolicy", "ProxyDirectoryListPolicy", "ProxyForwardTo", "ProxyTimeoutLinger",
 	"TimeoutIdle", "TimeoutNoTransfer", "TimeoutSession", "TimeoutStalled", "TLSMasqueradeAddress", "TransferLog", "TransferRate",

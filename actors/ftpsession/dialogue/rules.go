@@ -200,11 +200,19 @@ func (m *Machine) identify() {
 	}
 }
 
-// adopt takes other settings, but for what has been settled with the peers.
-func (m *Machine) adopt(cfg Config) {
-	now := &m.cfg
-	cfg.Client, cfg.Local, cfg.ServerNames, cfg.UseIPv6 = now.Client, now.Local, now.ServerNames, now.UseIPv6
-	cfg.Selection, cfg.Forward.Method, cfg.Greeting = now.Selection, now.Forward.Method, now.Greeting
-	cfg.TLS, cfg.BackendTLS, cfg.Protection = now.TLS, now.BackendTLS, now.Protection
-	m.cfg = cfg
+// adopt takes other settings.
+func (m *Machine) adopt(cfg Config) { m.cfg = m.cfg.Changed(cfg) }
+
+// Changed is to, but for what of cfg has been settled with the peers by the time
+// that a client has logged in, and what has done its work by then. Which directives
+// are left, config.afterLogin says.
+func (cfg *Config) Changed(to Config) Config {
+	to.Client, to.Local, to.ServerNames, to.UseIPv6 = cfg.Client, cfg.Local, cfg.ServerNames, cfg.UseIPv6
+	to.Selection, to.Forward.Method, to.Greeting = cfg.Selection, cfg.Forward.Method, cfg.Greeting
+	to.DenyMsg, to.MaxLoginAttempts, to.LimitLogins, to.TimeoutLogin = cfg.DenyMsg, cfg.MaxLoginAttempts, cfg.LimitLogins, cfg.TimeoutLogin
+	to.RetryCount, to.TimeoutConnect = cfg.RetryCount, cfg.TimeoutConnect
+	to.TLS, to.BackendTLS, to.Protection = cfg.TLS, cfg.BackendTLS, cfg.Protection
+	to.Direct, to.ShowFeatures, to.IgnoreForeign, to.AllowForeign = cfg.Direct, cfg.ShowFeatures, cfg.IgnoreForeign, cfg.AllowForeign
+	to.AsciiDefault, to.OwnListener = cfg.AsciiDefault, cfg.OwnListener
+	return to
 }
