@@ -216,7 +216,7 @@ func TestTheRealWorld(t *testing.T) {
 		Files:  []stores.Source{files.Template(filepath.Join(dir, "%U.json"), backendfile.User)},
 	}
 	prepared := h.prepare(plan)
-	if got, want := shown(prepared.Backends), "tier 10: ftp://one.test:2121 127.0.0.1:2121, ftp://one.test:2122 127.0.0.1:2122, ftp://two.test 127.0.0.2:21"; got != want {
+	if got, want := shown(prepared.Backends), "ftp://one.test:2121 127.0.0.1:2121, ftp://one.test:2122 127.0.0.1:2122, ftp://two.test 127.0.0.2:21"; got != want {
 		t.Fatalf("prepared %s, want %s", got, want)
 	}
 	h.Adopt([]discovery.Prepared{prepared})
@@ -225,11 +225,11 @@ func TestTheRealWorld(t *testing.T) {
 		"srv-host=_ftp._tcp.test,two.test,2129,20,0", "host-record=one.test,127.0.0.1", "host-record=two.test,127.0.0.3",
 		"txt-record=txt.test,ftp://two.test:2123",
 	}})
-	h.await(t, "p: tier 20: ftp://two.test:2129 127.0.0.3:2129, ftp://two.test:2123 127.0.0.3:2123, ftp://two.test 127.0.0.3:21")
+	h.await(t, "p: ftp://two.test:2129 127.0.0.3:2129, ftp://two.test:2123 127.0.0.3:2123, ftp://two.test 127.0.0.3:21")
 	if err := os.WriteFile(path, []byte(`["ftp://127.0.0.9", "ftp://127.0.0.8"]`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	const now = "p: tier 20: ftp://two.test:2129 127.0.0.3:2129, ftp://two.test:2123 127.0.0.3:2123, ftp://127.0.0.9 127.0.0.9:21, ftp://127.0.0.8 127.0.0.8:21"
+	const now = "p: ftp://two.test:2129 127.0.0.3:2129, ftp://two.test:2123 127.0.0.3:2123, ftp://127.0.0.9 127.0.0.9:21, ftp://127.0.0.8 127.0.0.8:21"
 	h.await(t, now)
 
 	server.Stop() // everything stays as it was
@@ -237,7 +237,7 @@ func TestTheRealWorld(t *testing.T) {
 		user, want string
 		refused    bool
 	}{
-		{"joe", "tier 20: ftp://joe:pw@two.test:2129 127.0.0.3:2129", false}, // what was known of the name
+		{"joe", "ftp://joe:pw@two.test:2129 127.0.0.3:2129", false}, // what was known of the name
 		{"nobody", "", false},
 		{"../joe", "", true},
 	} {
