@@ -158,7 +158,11 @@ func (wd *world) finish(side messages.Side, stage messages.Stage) event {
 
 func (wd *world) finishWell() error {
 	wd.running.whole = true
-	return wd.step(messages.TransferFinished{Transfer: wd.w.data.id, Bytes: 42})
+	n := int64(42)
+	if wd.running.verb == ftp.MLSD {
+		n *= int64(wd.running.n % 2) // half of the lists are empty
+	}
+	return wd.step(messages.TransferFinished{Transfer: wd.w.data.id, Bytes: n})
 }
 
 func (wd *world) dataEnd() error {
@@ -302,7 +306,7 @@ var answers = map[string][][]int{
 	ftp.MLST: {{250}, {550}, {500}}, ftp.OPTS: {{200}, {501}},
 	ftp.PASV: {{227}, {227}, {425}, {550}}, ftp.EPSV: {{229}, {500}, {425}},
 	ftp.PORT: {{200}, {500}}, ftp.EPRT: {{200}, {500}},
-	ftp.CWD: {{250}, {550}}, ftp.QUIT: {{221}},
+	ftp.CWD: {{250}, {550}}, ftp.PWD: {{257}, {550}}, ftp.QUIT: {{221}},
 	ftp.SIZE: {{213}, {550}, {500}}, ftp.REST: {{350}, {350}, {501}}, ftp.MODE: {{200}, {504}}, ftp.REIN: {{220}, {502}},
 	ftp.NOOP: {{200}}, ftp.STAT: {{211}}, ftp.ABOR: {{226}, {225}},
 	ftp.AUTH: {{234}, {234}, {500}, {334}, {421}}, ftp.PBSZ: {{200}, {500}}, ftp.PROT: {{200}, {200}, {536}},
@@ -316,6 +320,8 @@ func textOf(code int) string {
 		return "7"
 	case 250:
 		return "List\n type=dir; x\nEnd"
+	case 257:
+		return `"/" is here`
 	case 227:
 		return "(198,51,100,5,19,136)"
 	case 229:
@@ -363,5 +369,8 @@ func (wd *world) author(c ftp.Command) *asked {
 	if _, err := fmt.Sscan(number, &n); err != nil || n >= len(wd.commands) {
 		return nil
 	}
-	return wd.commands[n]
+	if of := wd.commands[n]; c.Verb != ftp.CWD || of.verb == ftp.CWD { // else it looks into a list
+		return of
+	}
+	return nil
 }

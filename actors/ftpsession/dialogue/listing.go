@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 	"github.com/sluice-gateway/sluice/protocols/listing"
 )
@@ -101,12 +100,18 @@ func (m *Machine) listForMLSD(c ftp.Command) (ftp.Command, Shape, second) {
 // today is the time for dates without a year, and for those shown without.
 func (m *Machine) today() listing.Date { return listing.Unix(m.now.Unix()) }
 
-// listCommand asks for the list of a path. A path that begins like an option is
-// none, nor may blanks be taken for those between the options and the path.
-func listCommand(flags, path string) ftp.Command {
+// unmistakable is a path that no backend takes for an option, nor its first blanks for
+// those in front of it.
+func unmistakable(path string) string {
 	if path != "" && (path[0] == '-' || path[0] == ' ') {
-		path = "./" + path
+		return "./" + path
 	}
+	return path
+}
+
+// listCommand asks for the list of a path.
+func listCommand(flags, path string) ftp.Command {
+	path = unmistakable(path)
 	arg := path
 	switch {
 	case path == "":
@@ -244,36 +249,6 @@ func (m *Machine) lastWord(r ftp.Reply) ftp.Reply {
 		}
 	}
 	return r
-}
-
-func (m *Machine) listingRead(ev messages.ListingRead) {
-	if t := m.xfer; t != nil && ev.Transfer == t.id {
-		t.second.listed = ev.Directories
-	}
-}
-
-// believed doubts that one directory was listed, where none tells of itself although
-// others did, or several do. Servers say 226 to the name of a file, to wildcards, and
-// even to names that do not exist; some take blanks for the ends of names. A client
-// that mirrors would delete what it does not see.
-func (m *Machine) believed(t *transfer, r ftp.Reply) ftp.Reply {
-	s := &t.second
-	switch {
-	case !r.Positive() || !s.flagged || s.refusal.Code != 0:
-	case s.listed == 1:
-		m.lists.showsSelf = true
-	case s.listed > 1, m.lists.showsSelf && !isRoot(t.cmd.Arg):
-		m.do(Note{Level: Info, Text: "what the backend listed is not one directory", Command: t.cmd, Reply: r})
-		return ftp.Failed(550, t.cmd.Verb, "No such directory, or it cannot be listed")
-	}
-	return r
-}
-
-// isRoot reports a path that is there whatever it is relative to. The root of a FAT
-// disk tells of itself nowhere, all its other directories do.
-func isRoot(path string) bool {
-	path = strings.Trim(path, `./\`)
-	return path == "" || strings.HasSuffix(path, ":")
 }
 
 // optsMLST has the client choose its facts (RFC 3659 §7.9). The answer speaks of

@@ -286,6 +286,74 @@ func TestListCommand(t *testing.T) {
 	}
 }
 
+// An empty list that does not tell of its directory is looked into, once the client
+// cannot be told otherwise.
+func TestEmptyListIsLookedInto(t *testing.T) {
+	empty := func(command, sent string) string {
+		return greeted + signedIn + pasv + `
+			C: ` + command + `
+			>B ` + sent + lists4 + shownFacts + `
+			B: 150 here
+			>C 150 here
+			proceed
+			data ended
+			B: 226 done
+			settle clean
+			data listed 0
+			data finished empty
+			`
+	}
+	prove(t, []claim{
+		{"and_is_there", byLIST, empty("MLSD d", "LIST -al d") + `>B PWD
+			B: 257 "/a ""b"" c" is here
+			>B CWD d
+			C: NOOP                          # waits
+			B: 250-in↵ a message↵250 d
+			>B CWD /a "b" c
+			B: 250 back
+			>C 226 done
+			>B NOOP
+			B: 200 fine
+			>C 200 fine`},
+		{"and_is_not", byLIST, empty("MLSD -d", "LIST -al ./-d") + `>B PWD
+			B: 257 "/"
+			>B CWD ./-d
+			B: 550 none
+			>C 550 MLSD: No such directory, or it cannot be listed`},
+		{"where_the_backend_tells_where_it_is", byLIST, empty("MLSD d", "LIST -al d") + `>B PWD
+			B: 257 no quotes
+			>C 226 done`},
+		{"where_it_does_not_refuse_to", byLIST, empty("MLSD d", "LIST -al d") + `>B PWD
+			B: 502 what?
+			>C 226 done`},
+		{"but_nobody_stays_there", byLIST, empty("MLSD d", "LIST -al d") + `>B PWD
+			B: 257 "/"
+			>B CWD d
+			B: 250 in
+			>B CWD /
+			B: 550 no more
+			>C 421 Working directory lost, closing control connection
+			end: working directory lost`},
+		{"unless_it_is_here", byLIST, empty("MLSD", "LIST -al") + `>C 226 done`},
+		{"and_the_backend_may_be_lost_over_it", byLIST, empty("MLSD d", "LIST -al d") + `>B PWD
+			B lost
+			report lost
+			>C 421 Lost connection to server, closing control connection
+			end: backend lost`},
+	})
+}
+
+func TestDirectoryIn(t *testing.T) {
+	for text, want := range map[string]string{`"/" is here`: "/", `"/a ""b"""`: `/a "b"`, `"""" x`: `"`, `at "C:\x" now`: `C:\x`, `"/`: "", "/": "", `""`: "", `"a` + "\r" + `b"`: ""} {
+		if got, ok := directoryIn(ftp.NewReply(257, text)); got != want && ok || ok != (want != "") {
+			t.Errorf("%q is of %q, %v, want %q", text, got, ok, want)
+		}
+	}
+	if _, ok := directoryIn(ftp.NewReply(250, `"/"`)); ok {
+		t.Error("250 tells of a directory")
+	}
+}
+
 func TestPathPrefix(t *testing.T) {
 	for dir, want := range map[string]string{"": "", ".": "", "./": "", "/": "/", "d": "d/", "d/": "d/", "..": "../", "/a/b": "/a/b/", " ": " /"} {
 		if got := pathPrefix(dir); got != want {

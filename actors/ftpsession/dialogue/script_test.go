@@ -30,7 +30,7 @@ import (
 //	resolved [own / forbidden / nowhere]                  the answer to resolve
 //	data ended [100ms]           the source's proper end  wait 3s, drain
 //	data listed 1                directories, by a translator
-//	data finished [front copy Broken pipe]                with side, stage, reason
+//	data finished [empty, or front copy Broken pipe]  with side, stage, reason
 //
 // All other lines are what the machine is to do next, in its order: >C and >B
 // write, the rest is named like its action. Resume and notes are left out; the
@@ -318,6 +318,9 @@ func (s *script) data(rest string) {
 		return
 	}
 	ev := messages.TransferFinished{Transfer: id, Bytes: 42}
+	if rest == "finished empty" {
+		ev.Bytes = 0
+	}
 	if len(w) > 2 {
 		stages := map[string]messages.Stage{"open": messages.StageOpen, "secure": messages.StageSecure, "copy": messages.StageCopy,
 			"stalled": messages.StageStall, "aborted": messages.StageAbort, "limit": messages.StageLimit}

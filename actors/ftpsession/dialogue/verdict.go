@@ -20,7 +20,11 @@ func (m *Machine) conclude() {
 		m.late.missing++
 		m.late.refusal = m.late.refusal || !t.proceeding
 	}
-	reply := m.believed(t, t.verdict())
+	m.believe(t, t.verdict())
+}
+
+// lastReply gives the client the last word on a transfer.
+func (m *Machine) lastReply(t *transfer, reply ftp.Reply) {
 	m.tell(reply)
 	if reply.Code == 421 {
 		m.end("backend closed the session")
