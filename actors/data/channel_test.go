@@ -10,6 +10,7 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 func ways() []way {
@@ -35,8 +36,8 @@ func send(t testing.TB, conn *net.TCPConn, content []byte) {
 func TestProperEnd(t *testing.T) {
 	for _, w := range ways() {
 		t.Run(w.String(), func(t *testing.T) {
-			if w.ip == "::1" && !hasIPv6() {
-				t.Skip("no IPv6 loopback here")
+			if w.ip == "::1" {
+				socketstest.NeedIPv6(t)
 			}
 			t.Parallel()
 			eachPath(t, func(t *testing.T, path func(*Config)) {
@@ -87,15 +88,6 @@ func stillOpen(t testing.TB, conn *net.TCPConn) {
 func isTimeout(err error) bool {
 	ne, ok := err.(net.Error)
 	return ok && ne.Timeout()
-}
-
-func hasIPv6() bool {
-	ln, err := net.Listen("tcp6", "[::1]:0")
-	if err != nil {
-		return false
-	}
-	ln.Close()
-	return true
 }
 
 func TestHalfClosedPeers(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 // TestActivePort: an active client sees the port that it may expect, and is connected
@@ -27,7 +29,7 @@ func TestActivePort(t *testing.T) {
 		return from
 	}
 	t.Run("many_share_it", func(t *testing.T) {
-		port := refused(t).Port()
+		port := socketstest.Refused(t).Port()
 		for range 8 {
 			if from := active(t, port); from.Port() != port || from.Addr() != source {
 				t.Errorf("it comes from %s, want port %d", from, port)

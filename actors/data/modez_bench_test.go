@@ -12,6 +12,7 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 // logLines is text as log files are: it deflates to a fifth or so.
@@ -122,8 +123,8 @@ func BenchmarkShaped(b *testing.B) {
 			b.ReportAllocs()
 			spent := cpuTime(b)
 			for b.Loop() {
-				source, in := pairQuietly(b)
-				out, dest := pairQuietly(b)
+				source, in := socketstest.UnownedPair(b)
+				out, dest := socketstest.UnownedPair(b)
 				ch := New(bm.cfg)
 				var wg conc.WaitGroup
 				wg.Go(func() { _, _ = source.Write(bm.send); source.Close() })

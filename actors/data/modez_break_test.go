@@ -83,7 +83,7 @@ func TestASourceThatBreaksWithinABlock(t *testing.T) {
 			{"aborted", func(r *secureRig) { r.abort() }, messages.StageAbort},
 		} {
 			t.Run(m.String()+"/"+tc.name, func(t *testing.T) {
-				r := startSecure(t, upload, h, zLegs{source: 6}.on(upload), func(c *Config) { c.Stalled = 300 * time.Millisecond })
+				r := startSecure(t, upload, h, zLegs{source: 6}.on(upload), func(c *Config) { c.Stalled = shortly })
 				if _, err := r.source.Write(wire[:len(wire)/2]); err != nil {
 					t.Fatal(err)
 				}

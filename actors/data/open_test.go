@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc"
-	"golang.org/x/sys/unix"
 
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 // launch runs a channel whose peers may never come.
@@ -43,41 +43,6 @@ func listener(t *testing.T) (*net.TCPListener, netip.AddrPort) {
 
 func anybody(netip.Addr) bool { return true }
 
-// refused is an address where nobody listens.
-func refused(t *testing.T) netip.AddrPort {
-	ln, addr := listener(t)
-	ln.Close()
-	return addr
-}
-
-// blackhole is an address whose listener has no room for one more connection:
-// the system answers nothing then.
-func blackhole(t *testing.T) netip.AddrPort {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(name.(*unix.SockaddrInet4).Port))
-	for range 8 {
-		conn, err := net.DialTimeout("tcp4", addr.String(), 200*time.Millisecond)
-		if err != nil {
-			return addr
-		}
-		t.Cleanup(func() { conn.Close() })
-	}
-	t.Skip("this system's backlog of 0 holds more than 8 connections")
-	return addr
-}
-
 func TestOpenFails(t *testing.T) {
 	const soon = 80 * time.Millisecond
 	cases := map[string]struct {
@@ -86,10 +51,10 @@ func TestOpenFails(t *testing.T) {
 		reason string
 	}{
 		"backend_refuses": {func(t *testing.T, c *Config) {
-			c.Back.Addr = refused(t)
+			c.Back.Addr = socketstest.Refused(t)
 		}, messages.BackSide, "Connection refused"},
 		"backend_does_not_answer": {func(t *testing.T, c *Config) {
-			c.Back.Addr, c.ConnectTimeout, c.OpenTimeout = blackhole(t), soon, patience
+			c.Back.Addr, c.ConnectTimeout, c.OpenTimeout = socketstest.Blackhole(t), soon, patience
 		}, messages.BackSide, "Connection timed out"},
 		"backend_never_comes": {func(t *testing.T, c *Config) {
 			c.Back.Listener, _ = listener(t)
@@ -102,11 +67,11 @@ func TestOpenFails(t *testing.T) {
 		}, messages.FrontSide, "Connection timed out"},
 		"client_refuses": {func(t *testing.T, c *Config) {
 			_, c.Back.Addr = listener(t)
-			c.Front.Addr = refused(t)
+			c.Front.Addr = socketstest.Refused(t)
 		}, messages.FrontSide, "Connection refused"},
 		"client_does_not_answer": {func(t *testing.T, c *Config) {
 			_, c.Back.Addr = listener(t)
-			c.Front.Addr, c.OpenTimeout = blackhole(t), soon
+			c.Front.Addr, c.OpenTimeout = socketstest.Blackhole(t), soon
 		}, messages.FrontSide, "Connection timed out"},
 		"source_is_not_ours": {func(t *testing.T, c *Config) {
 			_, c.Back.Addr = listener(t)
@@ -130,7 +95,7 @@ func TestOpenFails(t *testing.T) {
 
 func TestAbortWhileOpening(t *testing.T) {
 	stages := map[string]func(t *testing.T, c *Config) (proceed bool){
-		"connecting": func(t *testing.T, c *Config) bool { c.Back.Addr = blackhole(t); return false },
+		"connecting": func(t *testing.T, c *Config) bool { c.Back.Addr = socketstest.Blackhole(t); return false },
 		"before_the_backend_agreed": func(t *testing.T, c *Config) bool {
 			_, c.Back.Addr = listener(t)
 			c.Front.Listener, _ = listener(t)
@@ -257,8 +222,8 @@ func TestSource(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.source+"_to_"+tc.ip, func(t *testing.T) {
-			if tc.ip == "::1" && !hasIPv6() {
-				t.Skip("no IPv6 loopback here")
+			if tc.ip == "::1" {
+				socketstest.NeedIPv6(t)
 			}
 			r := start(t, way{ip: tc.ip, frontListens: true}, func(c *Config) {
 				c.Back.Source = netip.MustParseAddr(tc.source)

@@ -20,12 +20,13 @@ import (
 
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if most := flag.Lookup("test.parallel"); most.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) { // nobody said otherwise
-		_ = flag.Set(most.Name, "8") // what is parallel here waits for most of its time
+		_ = flag.Set(most.Name, "12") // what is parallel here waits for most of its time
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -158,33 +159,8 @@ func patient(t testing.TB, conn *net.TCPConn) *net.TCPConn {
 // pair is two ends of one TCP connection.
 func pair(t testing.TB) (a, b *net.TCPConn) {
 	t.Helper()
-	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	a = dial(t, netip.MustParseAddrPort(ln.Addr().String()), netip.Addr{})
-	if b, err = ln.AcceptTCP(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.Close() })
-	return a, b
-}
-
-// pairQuietly is pair for loops: the test closes both ends itself.
-func pairQuietly(t testing.TB) (a, b *net.TCPConn) {
-	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	if a, err = net.DialTCP("tcp4", nil, ln.Addr().(*net.TCPAddr)); err != nil {
-		t.Fatal(err)
-	}
-	if b, err = ln.AcceptTCP(); err != nil {
-		t.Fatal(err)
-	}
-	return a, b
+	a, b = socketstest.Pair(t)
+	return patient(t, a), b
 }
 
 func newPipes(t testing.TB) *Pipes {

@@ -1,19 +1,11 @@
 package data
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,6 +16,7 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/sluice-gateway/sluice/actors/stage"
+	"github.com/sluice-gateway/sluice/bench/certs"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
 )
@@ -65,26 +58,15 @@ func (m mix) on(side messages.Side) uint16 {
 
 // identity is a certificate of tests and its PEM, made once.
 var identity = sync.OnceValues(func() (tls.Certificate, []byte) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	leaf, err := certs.SelfSigned(certs.Spec{Name: "localhost", DNS: []string{"localhost"}})
 	if err != nil {
 		panic(err)
 	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	certificate, key, err := leaf.PEM()
 	if err != nil {
 		panic(err)
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	var b bytes.Buffer
-	_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: der})
-	_ = pem.Encode(&b, &pem.Block{Type: "PRIVATE KEY", Bytes: secret})
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, b.Bytes()
+	return leaf.TLS(), append(certificate, key...)
 })
 
 func peerConfig(version uint16) *tls.Config {

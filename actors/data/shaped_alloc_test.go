@@ -7,6 +7,7 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 // What a transfer that is changed or measured allocates, it does at its beginning.
@@ -32,8 +33,8 @@ func TestShapedAllocationsDoNotGrowWithSize(t *testing.T) {
 					content = deflated(t, content, 1)
 				}
 				return testing.AllocsPerRun(10, func() {
-					source, in := pairQuietly(t)
-					out, dest := pairQuietly(t)
+					source, in := socketstest.UnownedPair(t)
+					out, dest := socketstest.UnownedPair(t)
 					cfg := tc.cfg
 					cfg.Pipes, cfg.Stalled = pipes, patience
 					ch := New(cfg)

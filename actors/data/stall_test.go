@@ -17,16 +17,16 @@ import (
 )
 
 func TestStall(t *testing.T) {
-	quick := func(c *Config) { c.Stalled = 150 * time.Millisecond }
 	for _, w := range []way{download, upload} {
 		source, dest := w.sides()
 		t.Run(w.String()+"/a_silent_source_is_reported", func(t *testing.T) {
+			t.Parallel()
 			eachPath(t, func(t *testing.T, path func(*Config)) {
 				t.Parallel()
-				r := begun(t, w, path, quick)
+				r := begun(t, w, path, stalledShortly)
 				begin := time.Now()
 				done := r.broken(t, source, messages.StageStall)
-				if took := time.Since(begin); took < 100*time.Millisecond || done.Bytes != 4 {
+				if took := time.Since(begin); took < shortly/2 || done.Bytes != 4 {
 					t.Errorf("reported after %v with %d bytes", took, done.Bytes)
 				}
 				if done.Reason != "Connection timed out" {
@@ -37,9 +37,10 @@ func TestStall(t *testing.T) {
 			})
 		})
 		t.Run(w.String()+"/a_destination_that_takes_nothing_is_reported", func(t *testing.T) {
+			t.Parallel()
 			eachPath(t, func(t *testing.T, path func(*Config)) {
 				t.Parallel()
-				r := start(t, w, path, quick)
+				r := start(t, w, path, stalledShortly)
 				var wg conc.WaitGroup
 				wg.Go(func() {
 					for {
@@ -107,8 +108,7 @@ func TestALargeSendBufferOnASlowLine(t *testing.T) {
 }
 
 func onASlowLine(t *testing.T, path func(*Config)) {
-	const limit = 300 * time.Millisecond
-	ch, source, dest := copying(t, limit, path)
+	ch, source, dest := copying(t, shortly, path)
 	_ = dest.SetReadBuffer(16 << 10)
 	_ = ch.front.SetWriteBuffer(1 << 20)
 	var wg conc.WaitGroup
@@ -120,7 +120,7 @@ func onASlowLine(t *testing.T, path func(*Config)) {
 		tick := time.NewTicker(30 * time.Millisecond)
 		defer tick.Stop()
 		buf := make([]byte, 10<<10)
-		for begin := time.Now(); time.Since(begin) < 6*limit; <-tick.C {
+		for begin := time.Now(); time.Since(begin) < 3*shortly; <-tick.C {
 			if _, err := dest.Read(buf); err != nil {
 				return
 			}
