@@ -41,6 +41,9 @@ func (g *Gateway) setup(ctx context.Context, cfg *config.Config, server *config.
 	s.Dialogue.OwnListener = g.ownListener
 	s.CompliantActive = set.Proxy.Options.UseCompliantActiveTransfers
 	s.Dialogue.Greeting = g.greeting(server, set)
+	if s.Dialogue.Selection == dialogue.AtUser {
+		s.Dialogue.Likeness = ftpsession.NewLikeness()
+	}
 	var err error
 	if s.Rewrite, err = g.rewriting.hook(set.Rewrite, system, g.logs.rewrite(set.Rewrite)); err != nil {
 		return nil, fmt.Errorf("%s: %w", server.Pos, err)

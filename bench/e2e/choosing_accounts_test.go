@@ -193,34 +193,3 @@ func TestUseReverseProxyAuth_before_real_servers(t *testing.T) {
 		})
 	}
 }
-
-// TestClaim15_PerUser_unknown_name_and_wrong_password: USER and PASS of a name that has no backend are
-// answered as those of one that has, in the words that ProFTPD and vsftpd use, too.
-func TestClaim15_PerUser_unknown_name_and_wrong_password(t *testing.T) {
-	t.Parallel()
-	for _, kind := range peers.Kinds() {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			peers.RequireGateway(t)
-			server := peers.Start(t, kind, peers.Options{})
-			dir := t.TempDir()
-			place(t, filepath.Join(dir, server.User+".json"), jsonList(server.URL()), 0o644)
-			_, addr := startGateway(t, nil, "ProxyReverseConnectPolicy PerUser", "ProxyReverseServers file:"+dir+"/%U.json")
-			known, _ := refusals(t, addr, server.User, "not the password")
-			unknown, _ := refusals(t, addr, "nobody-we-know", "not the password")
-			t.Logf("%s: a known name with a wrong password %q, an unknown one %q", kind, known, unknown)
-			if kind == peers.ProFTPD && known != unknown {
-				t.Error("the dialogues differ")
-			}
-			if codes(known) != codes(unknown) {
-				t.Error("the codes differ")
-			}
-		})
-	}
-}
-
-// codes are those of a dialogue of two replies.
-func codes(dialogue string) string {
-	first, second, _ := strings.Cut(dialogue, " / ")
-	return first[:3] + second[:3]
-}

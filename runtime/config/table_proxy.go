@@ -44,7 +44,8 @@ URL may carry weight=N, max=N and backup.`,
 	{Name: "ProxyReverseConnectPolicy", Contexts: anyServer, Syntax: "policy", Default: "RoundRobin",
 		Text: `How a backend is picked. Random, RoundRobin, Shuffle, LeastConns and LeastResponseTime spread clients over equal
 backends. PerUser, PerGroup and PerHost always lead the same name or address to the same backend; PerGroup needs ProxyOptions
-UseReverseProxyAuth, because only then the groups are known.`,
+UseReverseProxyAuth, because only then the groups are known. Under PerUser a name without a backend reaches none, and is answered in
+the words and after the times of backends, as far as those are known, so that it is not told from others.`,
 		parse: oneOf(policyNames, "unknown ProxyReverseConnectPolicy '%s'", func(s *Settings) *Policy { return &s.Proxy.Policy })},
 	{Name: "ProxyRetryCount", Contexts: anyServer, Syntax: "N", Default: "5", Unit: "attempts",
 		Text: `How often a reverse proxy tries to connect, in all, before it gives up on a client. Each attempt picks a backend anew, so

@@ -105,6 +105,9 @@ func (wd *world) owing() []event {
 	if wd.loginAsks {
 		can = append(can, func() error { wd.loginAsks = false; return wd.step(messages.LoginAnswered{}) })
 	}
+	if !wd.m.clock.feintEnds.IsZero() {
+		can = append(can, wd.wake)
+	}
 	if wd.checks {
 		can = append(can, func() error { wd.checks = false; return wd.step(messages.LoginChecked{Granted: true, Group: "staff"}) })
 	}

@@ -20,6 +20,7 @@ type clock struct {
 	lingerEnds time.Time // the wait for a transfer's last words
 	settleAt   time.Time // an upload's end is believed from here on
 	doubtEnds  time.Time // a doubtful reply is believed from here on
+	feintEnds  time.Time // a backend would have answered by now
 }
 
 func (c *clock) open(now time.Time)     { c.opened, c.activity = now, now }
@@ -48,6 +49,7 @@ const (
 	settleLimit
 	lingerLimit
 	doubtLimit
+	feintLimit
 	loginLimit
 	sessionLimit
 	idleLimit
@@ -104,6 +106,8 @@ func (m *Machine) due(l limit) time.Time {
 		return c.lingerEnds
 	case doubtLimit:
 		return c.doubtEnds
+	case feintLimit:
+		return c.feintEnds
 	}
 	if t != nil && t.goodbye != "" && t.broken { // nothing is left to be ended
 		return time.Time{}
@@ -140,6 +144,8 @@ func (m *Machine) reached(l limit) {
 		m.lingerTimedOut()
 	case doubtLimit:
 		m.believeDoubt()
+	case feintLimit:
+		m.feigned()
 	case loginLimit:
 		m.timedOut("login", ftp.LoginTimeout, m.cfg.TimeoutLogin)
 	case sessionLimit:

@@ -56,6 +56,8 @@ type Config struct {
 
 	Rules *Rules // <Limit> and the like; nil: there are none
 
+	Likeness Likeness // of backends, to those who have none; nil: those are answered in our own words
+
 	LimitLogins bool // ask whether one more client may log in (MaxClients …)
 
 	AsciiDefault bool // DefaultTransferMode: the type logs assume before TYPE

@@ -21,6 +21,9 @@ func worldConfig(kind, tls, late byte) Config {
 	cfg.TimeoutNoTransfer, cfg.TimeoutSession = 300*time.Second, 900*time.Second
 	cfg.LimitLogins = kind&1 != 0
 	cfg.Selection, cfg.MaxLoginAttempts = Selection(late)%(AtDestination+1), int(late>>2)%4
+	if cfg.Selection == AtUser && late>>4&1 > 0 {
+		cfg.Likeness = &likeness{took: time.Second, knows: map[string]string{"USER": "331 NAME?", "PASS": "530 no", "PASV": "530 first log in"}}
+	}
 	cfg.Forward.Method = destination.Method(late>>4) % (destination.UserAtSNI + 1)
 	cfg.Direct = Direct{On: late>>6 == 3, Check: kind&16 != 0}
 	switch late >> 6 {

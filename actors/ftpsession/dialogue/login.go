@@ -14,6 +14,7 @@ type login struct {
 	asking   bool     // AskLogin is not answered yet
 	checking bool     // CheckLogin is not answered yet
 	unlisted bool     // nobody serves that name, or it is barred: its password is refused, whatever it is
+	denied   bool     // a password was refused
 	known    *account // whose password the gateway has checked; nil: nobody's
 }
 

@@ -35,6 +35,9 @@ type Machine struct {
 	await func(*Machine, ftp.Reply)
 	shown bool        // the client sees the preliminary replies before it
 	asked ftp.Command // the client's command that await belongs to
+	since time.Time   // when it began
+	again bool        // it comes after a password that was refused
+	feint ftp.Reply   // what it will be answered in a backend's place (feign)
 	late  late        // replies that we stopped waiting for
 
 	reading bool          // the frontend reader was told to go on
@@ -186,6 +189,7 @@ func (m *Machine) note(level Level, text string, err error) {
 // tell writes to the client, if there still is one that can hear: in the midst
 // of a TLS handshake a reply in clear would be taken for part of it.
 func (m *Machine) tell(r ftp.Reply) {
+	m.observe(r)
 	if !m.gone && !m.front.securing {
 		m.do(SendClient{r})
 	}
@@ -276,7 +280,7 @@ func (m *Machine) foreign(ev messages.CommandReceived) bool {
 // busy reports whether the command before is not answered yet.
 func (m *Machine) busy() bool {
 	return m.phase == connecting || m.await != nil || m.xfer != nil || m.offer.pending() || m.login.asking || m.login.checking ||
-		m.front.securing || m.front.clearing || m.moving != staying
+		m.front.securing || m.front.clearing || m.moving != staying || !m.clock.feintEnds.IsZero()
 }
 
 // next turns to the next command: one that waits, or one still to be read.

@@ -175,7 +175,7 @@ func (m *Machine) bar(user string) {
 		m.phase = alone
 	}
 	m.login.unlisted = true
-	m.answer(ftp.PasswordRequired(user))
+	m.feign(ftp.PasswordRequired(user))
 }
 
 // denial is what a client hears whom we do not let in.
@@ -198,6 +198,7 @@ func printable(s string) string {
 // deny answers a login that was refused, by us or by the backend.
 func (m *Machine) deny(r ftp.Reply) {
 	m.refused++
+	m.login.denied = true
 	m.loginRefused()
 	if limit := m.cfg.MaxLoginAttempts; limit > 0 && m.refused >= limit {
 		m.note(Warn, fmt.Sprintf("Maximum login attempts (%d) exceeded", limit), nil)
@@ -214,7 +215,7 @@ func (m *Machine) turnAway(r ftp.Reply) {
 		m.leaveBackend()
 		m.phase = alone
 	}
-	if m.phase == alone {
+	if m.phase == alone && (!m.login.unlisted || m.cfg.Likeness == nil) {
 		m.login = login{}
 	}
 	m.answer(r)

@@ -133,7 +133,7 @@ func (m *Machine) dispatch(c ftp.Command) {
 		return
 	}
 	r := lookUp(c.Verb)
-	m.asked = c
+	m.asked, m.since, m.again = c, m.now, m.login.denied
 	if r, barred := m.barred(c.Verb); barred {
 		m.do(Note{Level: Info, Front: true, Text: r.Text + " but absent, denying " + c.Verb + " command"})
 		m.answer(r)
@@ -146,6 +146,10 @@ func (m *Machine) dispatch(c ftp.Command) {
 	case loggedIn:
 		r.loggedIn(m, c)
 	case alone:
+		if m.login.unlisted && m.cfg.Likeness != nil {
+			m.pretend(r, c)
+			return
+		}
 		r.alone(m, c)
 	default:
 		r.connected(m, c)
