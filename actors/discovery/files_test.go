@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-gateway/sluice/bench/peers"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/stores"
 	"github.com/sluice-gateway/sluice/stores/backendfile"
 	"github.com/sluice-gateway/sluice/stores/dns"
@@ -114,15 +115,15 @@ func TestFilesAreReadAgain(t *testing.T) {
 			change(err)
 		}
 		h.want()
-		if n := h.log.count("unable to use world-writable"); n != 2 { // one for each pool
+		if n := h.log.Count("unable to use world-writable"); n != 2 { // one for each pool
 			t.Errorf("said %d times:\n%s", n, h.log)
 		}
-		if n := h.log.count("it is empty"); n != 2 {
+		if n := h.log.Count("it is empty"); n != 2 {
 			t.Errorf("said %d times that it is empty:\n%s", n, h.log)
 		}
 		change(nil, "ftp://b.test?weight=3", "ftp://a.test")
 		h.want()
-		if n := h.log.count("can be used again"); n != 2 {
+		if n := h.log.Count("can be used again"); n != 2 {
 			t.Errorf("said %d times that it is well:\n%s", n, h.log)
 		}
 		// A name that is new is resolved before policy hears of it, and has its place when it cannot be.
@@ -161,7 +162,7 @@ func TestWhatIsWatchedFollowsThePlan(t *testing.T) {
 		s.put("/g", nil, urls(t, "ftp://10.0.0.4"))
 		time.Sleep(time.Minute)
 		h.want("q: ftp://192.0.2.1 192.0.2.1:21, ftp://10.0.0.4 10.0.0.4:21")
-		if h.log.count("inotify is gone") != 1 {
+		if h.log.Count("inotify is gone") != 1 {
 			t.Errorf("nobody heard of it:\n%s", h.log)
 		}
 		h.adopt(h.pool("p", "ftp://192.0.2.1"))
@@ -203,7 +204,7 @@ func TestTheRealWorld(t *testing.T) {
 		os.WriteFile(filepath.Join(dir, "joe.json"), []byte(`["ftp+srv://joe:pw@_ftp._tcp.test"]`), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	log := &lines{}
+	log := &logtest.Lines{}
 	files := backendfile.New(backendfile.Config{Log: zerolog.New(log), Settle: 20 * time.Millisecond})
 	h := build(t, discovery.Config{
 		Resolver: dns.New(dns.Config{Servers: []netip.AddrPort{netip.MustParseAddrPort(server.Addr)}, Resolv: "/dev/null", Hosts: "/dev/null"}),

@@ -71,10 +71,10 @@ func TestLookUpJoinsWhatTheSourcesHave(t *testing.T) {
 			t.Errorf("a pool that is not there: %+v", found)
 		}
 		time.Sleep(time.Minute)
-		if h.log.count("took too long") > 0 {
+		if h.log.Count("took too long") > 0 {
 			t.Errorf("all were answered at once:\n%s", h.log)
 		}
-		if n := h.log.count("a source of backends is skipped"); n != 2 {
+		if n := h.log.Count("a source of backends is skipped"); n != 2 {
 			t.Errorf("what was skipped was said %d times:\n%s", n, h.log)
 		}
 	})

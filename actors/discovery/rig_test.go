@@ -1,7 +1,6 @@
 package discovery_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,32 +19,13 @@ import (
 	"github.com/sluice-gateway/sluice/actors/discovery"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
-	"github.com/sluice-gateway/sluice/runtime/supervise"
+	"github.com/sluice-gateway/sluice/runtime/supervise/supervisetest"
 	"github.com/sluice-gateway/sluice/stores"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// lines is a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func (l *lines) count(text string) int { return strings.Count(l.String(), text) }
 
 // world is a resolver over a map that a test changes at will.
 type world struct {
@@ -138,7 +118,7 @@ var errPanic = errors.New("panic")
 type house struct {
 	*discovery.Actor
 	t      testing.TB
-	log    *lines
+	log    *logtest.Lines
 	world  *world
 	policy mailbox.Mailbox[messages.ToPolicy]
 	health mailbox.Mailbox[messages.ToHealth]
@@ -149,7 +129,7 @@ type house struct {
 }
 
 func build(t testing.TB, cfg discovery.Config) *house {
-	h := &house{t: t, log: &lines{}, world: newWorld(), stop: func() {}}
+	h := &house{t: t, log: &logtest.Lines{}, world: newWorld(), stop: func() {}}
 	h.policy, h.health = mailbox.New[messages.ToPolicy](100), mailbox.New[messages.ToHealth](100)
 	if cfg.Resolver == nil {
 		cfg.Resolver = h.world
@@ -161,17 +141,11 @@ func build(t testing.TB, cfg discovery.Config) *house {
 }
 
 func (h *house) open() *house {
-	tree := supervise.NewTree("test", supervise.Options{})
-	tree.Add(supervise.Child{Actor: h.Actor, Retire: h.Mailbox().Retire, Grace: 10 * time.Second})
+	stop := supervisetest.Run(h.t, h.Actor, h.Mailbox().Retire, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg conc.WaitGroup
-	wg.Go(func() {
-		if err := tree.Run(ctx); err != nil {
-			h.t.Errorf("the tree gave up: %v", err)
-		}
-	})
 	wg.Go(func() { h.listen(ctx) })
-	h.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	h.stop = sync.OnceFunc(func() { stop(); cancel(); wg.Wait() })
 	return h
 }
 

@@ -93,7 +93,7 @@ func TestANameThatIsLostKeepsItsAddresses(t *testing.T) {
 		h.world.fail("a.test", errors.New("servfail"))
 		time.Sleep(time.Hour)
 		h.want()
-		if n := h.log.count("does not resolve"); n != 1 {
+		if n := h.log.Count("does not resolve"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, h.log)
 		}
 		if n := h.world.times("a.test") - before; n < 50 || n > 75 {
@@ -102,7 +102,7 @@ func TestANameThatIsLostKeepsItsAddresses(t *testing.T) {
 		h.world.put("a.test", 10*time.Second, "10.0.0.1")
 		time.Sleep(2 * time.Minute)
 		h.want()
-		if n := h.log.count("resolves again"); n != 1 {
+		if n := h.log.Count("resolves again"); n != 1 {
 			t.Errorf("said %d times that it is well again:\n%s", n, h.log)
 		}
 		h.world.put("a.test", 10*time.Second, "10.0.0.2")
@@ -138,7 +138,7 @@ func TestTargetsComeAndGo(t *testing.T) {
 		h.world.putSRV("srv.test", 2*time.Second, one, target("ftp://two.test:2122", 10))
 		time.Sleep(10 * time.Second)
 		h.want() // the address that was known of it stays
-		if n := h.log.count("'two.test' has no address"); n != 1 {
+		if n := h.log.Count("'two.test' has no address"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, h.log)
 		}
 		h.world.putSRV("srv.test", 2*time.Second, target("ftp://two.test:2122", 5, "10.0.0.2:2122"), target("ftp://new.test:21", 20))
@@ -209,7 +209,7 @@ func TestPolicyIsToldAgain(t *testing.T) {
 			t.Error(found.Err)
 		}
 		time.Sleep(20 * time.Second)
-		if h.log.count("they are told again") == 0 {
+		if h.log.Count("they are told again") == 0 {
 			t.Errorf("nobody heard that policy does not listen:\n%s", h.log)
 		}
 		got := drain(deaf.policy, 10*time.Second)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/sourcegraph/conc"
 	"go.uber.org/goleak"
 
 	"github.com/sluice-gateway/sluice/actors/policy"
@@ -20,6 +19,7 @@ import (
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/runtime/supervise"
+	"github.com/sluice-gateway/sluice/runtime/supervise/supervisetest"
 	"github.com/sluice-gateway/sluice/stores"
 	"github.com/sluice-gateway/sluice/stores/memory"
 )
@@ -46,20 +46,11 @@ func start(t testing.TB, cfg policy.Config) *gateway {
 	}
 	a := policy.New(cfg)
 	g := &gateway{t: t, box: a.Mailbox()}
-	tree := supervise.NewTree("test", supervise.Options{Observe: func(e supervise.Event) {
+	g.stop = supervisetest.Run(t, a, a.Mailbox().Retire, func(e supervise.Event) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.events = append(g.events, e)
-	}})
-	tree.Add(supervise.Child{Actor: a, Retire: a.Mailbox().Retire, Grace: 10 * time.Second})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg conc.WaitGroup
-	wg.Go(func() {
-		if err := tree.Run(ctx); err != nil {
-			t.Errorf("the tree gave up: %v", err)
-		}
 	})
-	g.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
 	return g
 }
 

@@ -1,7 +1,6 @@
 package porter_test
 
 import (
-	"bytes"
 	"context"
 	"net/netip"
 	"sync"
@@ -9,60 +8,33 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/sourcegraph/conc"
 	"go.uber.org/goleak"
 
 	"github.com/sluice-gateway/sluice/actors/porter"
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/runtime/config"
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
-	"github.com/sluice-gateway/sluice/runtime/supervise"
+	"github.com/sluice-gateway/sluice/runtime/supervise/supervisetest"
 	"github.com/sluice-gateway/sluice/stores"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// lines is a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // house is a porter under a supervisor, as in the real tree.
 type house struct {
 	*porter.Porter
 	t    testing.TB
-	log  *lines
+	log  *logtest.Lines
 	stop func() // ends the actor and waits
 }
 
 func start(t testing.TB, cfg porter.Config, books porter.Books) *house {
-	h := &house{t: t, log: &lines{}}
+	h := &house{t: t, log: &logtest.Lines{}}
 	cfg.Log = zerolog.New(h.log)
 	h.Porter = porter.New(cfg)
 	h.Adopt(books)
-	tree := supervise.NewTree("test", supervise.Options{})
-	tree.Add(supervise.Child{Actor: h.Porter, Retire: h.Mailbox().Retire, Grace: 10 * time.Second})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg conc.WaitGroup
-	wg.Go(func() {
-		if err := tree.Run(ctx); err != nil {
-			t.Errorf("the tree gave up: %v", err)
-		}
-	})
-	h.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	h.stop = supervisetest.Run(t, h.Porter, h.Mailbox().Retire, nil)
 	return h
 }
 
