@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,9 +16,11 @@ func TestSeed(t *testing.T) {
 		t.Fatalf("%d examples: %v", len(files), err)
 	}
 	var names []string
+	var all strings.Builder
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".conf")
 		names = append(names, name)
+		fmt.Fprintf(&all, "%s\n%s", name, read(t, file))
 		e, ok := examples[name]
 		if !ok {
 			e, ok = sshExamples[name]
@@ -31,10 +34,16 @@ func TestSeed(t *testing.T) {
 			e.play(newScene(t, name, e))
 		})
 	}
+	if got := sum([]byte(all.String())); got != asPrinted {
+		t.Errorf("the examples are not as they were printed: their sum is %s", got)
+	}
 	if len(names) != len(examples)+len(sshExamples) {
 		t.Errorf("%d files are printed for %d rows", len(names), len(examples)+len(sshExamples))
 	}
 }
+
+// asPrinted is the sum of all files, so that nobody mends one to have it pass.
+const asPrinted = "8ae3a3062df6f5591e57b26e2d51d952273a33b4523eff3be670c2e4b736a4c2"
 
 // examples has a row for each file.
 var examples = map[string]example{
