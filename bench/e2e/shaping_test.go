@@ -151,6 +151,25 @@ func TestFileSizeLimits_of_unknown_size(t *testing.T) {
 	}
 }
 
+// Who may send how much depends on where a client comes from, and who it is.
+func TestFileSizeLimits_by_class_and_user(t *testing.T) {
+	_, s, addr := oddGateway(t, peers.Script{}, "<Class near>\nFrom 127.0.0.2\n</Class>",
+		"<IfClass near>\nMaxStoreFileSize 100 Kb\n</IfClass>", "<IfUser eve>\nMaxStoreFileSize 1 Kb\n</IfUser>")
+	body := noise(2 * mostBytes)
+	near := peers.DialFrom(t, "127.0.0.2", addr).Login("bob", "x")
+	if r := tooMuch(t, near, body, "STOR near"); r.String() != tooLargeUp {
+		t.Errorf("of the class: %q", r)
+	}
+	eve := peers.Dial(t, addr).Login("eve", "x")
+	if r := tooMuch(t, eve, body[:1<<11], "STOR eve"); r.String() != tooLargeUp {
+		t.Errorf("of the user: %q", r)
+	}
+	peers.Dial(t, addr).Login("bob", "x").Store(peers.EPSV, body, "STOR bob")
+	if got, _ := s.File("bob"); len(got) != len(body) {
+		t.Errorf("%d bytes arrived of somebody without a limit, want %d", len(got), len(body))
+	}
+}
+
 func TestFileSizeLimits_of_clients(t *testing.T) {
 	everyGateway(t, func(t *testing.T, tg target) {
 		body := noise(2 * mostBytes)

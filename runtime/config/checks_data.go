@@ -3,8 +3,8 @@ package config
 // withoutData are the directives that work on data connections, and so on none
 // where clients and backends have them among themselves.
 var withoutData = []string{
-	"MasqueradeAddress", "MaxRetrieveFileSize", "MaxStoreFileSize", "PassivePorts", "ProxyDataTransferPolicy",
-	"ProxyDirectoryListPolicy", "ProxyProtocolDataFrom", "TLSMasqueradeAddress", "TimeoutStalled", "TransferRate",
+	"DeflateEngine", "MasqueradeAddress", "MaxRetrieveFileSize", "MaxStoreFileSize", "PassivePorts", "ProxyDataTransferPolicy",
+	"ProxyDeflateEngine", "ProxyDirectoryListPolicy", "ProxyProtocolDataFrom", "TLSMasqueradeAddress", "TimeoutStalled", "TransferRate",
 }
 
 // checkDirect says what direct transfers give up. It is a choice that may be

@@ -25,6 +25,7 @@ func TestErrors(t *testing.T) {
 		"tables_relative":             {"ProxyTables var/x", "1:13", "must be a full path"},
 		"datastore":                   {"ProxyDatastore Oracle", "1:16", "unsupported ProxyDatastore: Oracle"},
 		"datastore_prefix":            {"ProxyDatastore Redis", "1:1", "missing required Redis key prefix"},
+		"proxy_deflate":               {"ProxyDeflateEngine uploads", "1:20", "unknown ProxyDeflateEngine value 'uploads'"},
 		"proxy_option":                {"ProxyOptions ShowFeatures Show", "1:27", "unknown ProxyOption 'Show'"},
 		"proxy_option_case":           {"ProxyOptions showfeatures", "1:14", "case matters here, write ShowFeatures"},
 		"data_policy":                 {"ProxyDataTransferPolicy both", "1:25", "unsupported DataTransferPolicy: both"},

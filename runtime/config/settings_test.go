@@ -58,6 +58,8 @@ func TestValues(t *testing.T) {
 		"duration_short":           {"TimeoutIdle 2H", func(s *Settings) any { return s.Timeouts.Idle }, 2 * time.Hour},
 		"duration_clock":           {"TimeoutIdle 01:02:03", func(s *Settings) any { return s.Timeouts.Idle }, time.Hour + 2*time.Minute + 3*time.Second},
 		"duration_zero_is_off":     {"TimeoutIdle 0", func(s *Settings) any { return s.Timeouts.Idle }, time.Duration(0)},
+		"deflate_to_clients":       {"DeflateEngine on", func(s *Settings) any { return s.Data.Deflate }, true},
+		"deflate_from_backends":    {"ProxyDeflateEngine downloads", func(s *Settings) any { return s.Proxy.Deflate }, DeflateDownloads},
 		"options_add_up":           {"ProxyOptions ShowFeatures\nProxyOptions UseProxyProtocol", func(s *Settings) any { return s.Proxy.Options }, ProxyOptions{ShowFeatures: true, UseProxyProtocolV1: true}},
 		"servers_add_up_once_each": {"ProxyReverseServers ftp://a ftp://b\nProxyReverseServers ftp://c", func(s *Settings) any { return hosts(s) }, "a b c"},
 		"servers_of_a_file":        {"ProxyReverseServers file:/backends.json", func(s *Settings) any { return hosts(s) }, "j1 j2"},

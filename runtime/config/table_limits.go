@@ -31,10 +31,12 @@ var limitRows = []Directive{
 		Text:  `Most transfers at a time under one user name, for some commands.`,
 		parse: commandCap(func(s *Settings) *[]CmdCap { return &s.Limits.MaxTransfersPerUser })},
 	{Name: "MaxStoreFileSize", Contexts: anyServer | InAnonymous | InDirectory, Syntax: "n Gb|Mb|Kb|B | *", Default: "no limit",
-		Text:  `Largest file that may be uploaded; a longer upload is broken off.`,
+		Text: `Largest file that may be uploaded. A longer upload is broken off with 552 where the limit is reached, so that the backend knows
+what it has for a part. What is there already counts: for REST as much as that skips, for APPE the size that the backend tells.`,
 		parse: fileSize(func(s *Settings) *int64 { return &s.Limits.MaxStoreFileSize })},
 	{Name: "MaxRetrieveFileSize", Contexts: anyServer | InAnonymous | InDirectory, Syntax: "n Gb|Mb|Kb|B | *", Default: "no limit",
-		Text:  `Largest file that may be downloaded; a longer download is broken off.`,
+		Text: `Largest file that may be downloaded. The backend is asked for the size before each download, and a longer file is refused with
+426; where it cannot tell, the download is broken off at the limit.`,
 		parse: fileSize(func(s *Settings) *int64 { return &s.Limits.MaxRetrieveFileSize })},
 	{Name: "CommandBufferSize", Contexts: anyServer, Syntax: "n", Unit: "bytes",
 		Text:  `Longest command line a client may send.`,

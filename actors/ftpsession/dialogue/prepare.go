@@ -200,7 +200,8 @@ func (b *backend) binary() bool {
 func (m *Machine) reinitialise(c ftp.Command) {
 	m.forward(c, func(m *Machine, r ftp.Reply) {
 		if r.Positive() {
-			m.modeZ = modeZ{}
+			m.modeZ, m.type_ = modeZ{}, m.cfg.firstType()
+			m.lists.facts, m.lists.chosen = 0, false
 			b := &m.back
 			b.typed, b.deflates = "", false
 			b.forgetRestart()
