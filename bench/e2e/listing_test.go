@@ -30,6 +30,7 @@ func TestListingFacts(t *testing.T) {
 		for _, path := range []string{"plain", "nothing there", "-a", "sub dir/nothing"} {
 			refusedListing(t, c, path)
 		}
+		refusedListing(t, tg.login(t), "nothing") // and at once, too
 		c.Must(200, "OPTS MLST size;type;")
 		body := string(c.Fetch(peers.PASV, "MLSD"))
 		if !strings.Contains(body, "size=0;type=file; plain\r\n") {
