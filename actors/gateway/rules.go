@@ -46,9 +46,7 @@ func (r regime) enforce(own *ftpsession.Setup) {
 	rules := r.rules(set)
 	if len(r.server.Overlays) > 0 {
 		own.Later = r.later(own)
-		if rules == nil {
-			rules = &dialogue.Rules{}
-		}
+		rules = personal(rules)
 		rules.Later = dialogueLater(own.Later)
 	}
 	own.Dialogue.Rules = rules
@@ -88,10 +86,20 @@ func (r regime) rules(set *config.Settings) *dialogue.Rules {
 	some = some || b.AccessGrantMsg != "" || len(rules.AfterLogin)+len(rules.AtQuit) > 0
 	if len(set.Access.Limits) > 0 {
 		rules.Refuses, some = refuses(&set.Access, r.class), true
+		rules = personal(rules)
 	}
 	if !some {
 		return nil
 	}
+	return rules
+}
+
+// personal are rules that depend on who the client is.
+func personal(rules *dialogue.Rules) *dialogue.Rules {
+	if rules == nil {
+		rules = &dialogue.Rules{}
+	}
+	rules.Personal = true
 	return rules
 }
 
@@ -158,7 +166,7 @@ func (r regime) variant(own *ftpsession.Setup, set *config.Settings) *ftpsession
 	d := dialogueOf(r.cfg, r.server, set)
 	d.Masquerade = literal(set.Data.Masquerade, own.Dialogue.Masquerade)
 	d.TLSMasquerade = literal(set.TLS.MasqueradeAddress, own.Dialogue.TLSMasquerade)
-	d.Rules = r.rules(set)
+	d.Rules = personal(r.rules(set))
 	next.Dialogue = own.Dialogue.Changed(d)
 	next.PassivePorts = data.Ports{Low: set.Data.PassivePorts.Low, High: set.Data.PassivePorts.High}
 	next.Stalled, next.TransferLog, next.Books = set.Timeouts.Stalled, set.Logs.Transfer.Path, r.gateway.extendedLogs(set)

@@ -171,6 +171,9 @@ func HostInvalid(host string) Reply {
 // BadSequence answers HOST after login or after AUTH without a server name.
 func BadSequence() Reply { return NewReply(503, "Bad sequence of commands") }
 
+// LoggedInAlready answers USER of a client that has to stay who it is.
+func LoggedInAlready() Reply { return NewReply(503, "You are already logged in") }
+
 // NeedsTLS answers PBSZ and PROT before AUTH TLS.
 func NeedsTLS(verb string) Reply {
 	return NewReply(503, echo(verb)+" not allowed on insecure control connection")

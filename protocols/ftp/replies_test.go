@@ -81,6 +81,7 @@ func TestReplyTexts(t *testing.T) {
 		{ControlNeedsTLS(), "550 SSL/TLS required on the control channel"},
 		{ForbiddenArgument("a"), "550 a: Forbidden command argument"},
 		{ForbiddenFilename("a"), "550 a: Forbidden filename"},
+		{LoggedInAlready(), "503 You are already logged in"},
 	} {
 		if got := string(tc.got.Append(nil)); got != tc.want+"\r\n" {
 			t.Errorf("reply is %q, want %q", got, tc.want)

@@ -15,9 +15,13 @@ import (
 //   - In the forward role the client is who logged in at the gateway, if it had to:
 //     the name at the destination is the destination's.
 //   - What is refused never reaches a backend.
+//   - Who is logged in stays that: a backend that lets its clients change their names
+//     would let them out of their rules.
 //
 // A nil Rules has none. Sessions share them.
 type Rules struct {
+	// Personal says that they depend on who the client is, or did until it logged in.
+	Personal bool
 	// Refuses tells which <Limit> keeps a command ("STOR", "SITE_CHMOD", "LOGIN") from
 	// a client; empty: it may use it. nil: everybody may use everything.
 	Refuses func(command string, by Caller) string
@@ -109,6 +113,18 @@ func (m *Machine) forbidden(c ftp.Command) (r ftp.Reply, why string) {
 		}
 	}
 	return r, ""
+}
+
+// unlessKnown refuses what would make another of a client whom rules concern.
+func unlessKnown(h handler) handler {
+	return func(m *Machine, c ftp.Command) {
+		if m.cfg.Rules != nil && m.cfg.Rules.Personal {
+			m.note(Info, "rules concern this client, it cannot log in as somebody else", nil)
+			m.answer(ftp.LoggedInAlready())
+			return
+		}
+		h(m, c)
+	}
 }
 
 // ruledOut answers a command that rules refuse.

@@ -198,6 +198,28 @@ func TestLimitLogin(t *testing.T) {
 	})
 }
 
+// TestRulesStay: nobody leaves them behind under another name.
+func TestRulesStay(t *testing.T) {
+	personal := ruled(func(r *Rules) { r.Personal = true })
+	prove(t, []claim{
+		{"with_rules_about_clients", personal, greeted + signedIn + `
+			C: USER ann
+			>C 503 You are already logged in
+			C: REIN
+			>C 503 You are already logged in
+			C: PWD
+			>B PWD`},
+		{"before_the_login_names_may_change", personal, greeted + `
+			C: USER ann
+			>B USER ann
+			B: 331 password?
+			>C 331 password?` + signedIn},
+		{"without_the_backend_decides", ruled(func(*Rules) {}), greeted + signedIn + `
+			C: USER ann
+			>B USER ann`},
+	})
+}
+
 // TestLimitsInMidTransfer: what goes ahead of a transfer's end is limited, too.
 func TestLimitsInMidTransfer(t *testing.T) {
 	prove(t, []claim{{"STAT", denying("STAT"), greeted + signedIn + pasv + `

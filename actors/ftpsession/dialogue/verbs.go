@@ -36,7 +36,7 @@ func init() { //nolint:gochecknoinits // as said above
 	// data is for what needs a backend that lets the client in.
 	data := func(h handler) row { return row{(*Machine).accessDenied, unlessForward(h), h} }
 	rows = map[string]row{
-		ftp.USER: {(*Machine).user, (*Machine).user, (*Machine).relay},
+		ftp.USER: {(*Machine).user, (*Machine).user, unlessKnown((*Machine).relay)},
 		ftp.PASS: {(*Machine).passAlone, (*Machine).passAgain, (*Machine).relay},
 		ftp.ACCT: {(*Machine).loginFirst, (*Machine).account, (*Machine).relay},
 		ftp.HOST: local((*Machine).host),
@@ -81,7 +81,7 @@ func init() { //nolint:gochecknoinits // as said above
 		ftp.MODE: {(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).mode},
 		ftp.REST: {(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).restart},
 		ftp.RANG: {(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).restart},
-		ftp.REIN: {(*Machine).loginFirst, (*Machine).loginFirst, (*Machine).reinitialise},
+		ftp.REIN: {(*Machine).loginFirst, (*Machine).loginFirst, unlessKnown((*Machine).reinitialise)},
 	}
 	for verb, h := range answeredAlone {
 		rows[verb] = row{h, (*Machine).loginFirst, (*Machine).relay}
