@@ -7,10 +7,13 @@ func (m *Machine) FTPS() bool { return m.front.ftps() }
 
 // Group is the primary group of the client's account, where the gateway checks logins: for logs.
 func (m *Machine) Group() string {
-	if m.login.known == nil {
-		return ""
+	switch {
+	case m.journey.guest != nil:
+		return m.journey.guest.group
+	case m.login.known != nil:
+		return m.login.known.group
 	}
-	return m.login.known.group
+	return ""
 }
 
 // discreet is a reply for the log, without the passwords that a backend may have repeated in it.
