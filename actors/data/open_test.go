@@ -44,7 +44,7 @@ func listener(t *testing.T) (*net.TCPListener, netip.AddrPort) {
 func anybody(netip.Addr) bool { return true }
 
 func TestOpenFails(t *testing.T) {
-	const soon = 80 * time.Millisecond
+	const soon = 500 * time.Millisecond
 	cases := map[string]struct {
 		config func(t *testing.T, c *Config)
 		side   messages.Side

@@ -18,7 +18,7 @@ import (
 
 // impatient has handshakes end soon.
 func impatient(s *stage.ServerConfig, c *stage.ClientConfig) {
-	s.HandshakeLimit, c.HandshakeLimit = 150*time.Millisecond, 150*time.Millisecond
+	s.HandshakeLimit, c.HandshakeLimit = shortly, shortly
 }
 
 // A handshake that fails on one side is a break on the other, and says where and
