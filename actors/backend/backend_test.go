@@ -14,13 +14,13 @@ import (
 
 	"github.com/sourcegraph/conc"
 	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 
 	"github.com/sluice-gateway/sluice/messages"
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/runtime/readiness"
 	"github.com/sluice-gateway/sluice/runtime/sockets"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -81,11 +81,11 @@ func (r *rig) wantLost() error {
 // server is a backend's listener, whose every wait is bounded.
 func server(t *testing.T, ip string) (*net.TCPListener, netip.AddrPort) {
 	t.Helper()
+	if ip == "::1" {
+		socketstest.NeedIPv6(t)
+	}
 	ln, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 0)))
 	if err != nil {
-		if ip == "::1" {
-			t.Skip("no IPv6 loopback here")
-		}
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
@@ -118,45 +118,11 @@ func connected(t *testing.T) (r *rig, backend *net.TCPConn, link messages.Backen
 	return r, backend, link
 }
 
-func refused(t *testing.T) netip.AddrPort {
-	ln, addr := server(t, "127.0.0.1")
-	ln.Close()
-	return addr
-}
-
-// blackhole is an address whose listener has no room for one more connection:
-// the system answers nothing then.
-func blackhole(t *testing.T) netip.AddrPort {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(name.(*unix.SockaddrInet4).Port))
-	for range 8 {
-		conn, err := net.DialTimeout("tcp4", addr.String(), 200*time.Millisecond)
-		if err != nil {
-			return addr
-		}
-		t.Cleanup(func() { conn.Close() })
-	}
-	t.Skip("this system's backlog of 0 holds more than 8 connections")
-	return addr
-}
-
 func TestConnect(t *testing.T) {
 	t.Run("endpoints_are_tried_in_order", func(t *testing.T) {
 		ln, addr := server(t, "127.0.0.1")
 		other, otherAddr := server(t, "127.0.0.1")
-		r := start(t, Config{Endpoints: []netip.AddrPort{refused(t), addr, otherAddr}})
+		r := start(t, Config{Endpoints: []netip.AddrPort{socketstest.Refused(t), addr, otherAddr}})
 		m, ok := r.hear().(messages.BackendConnected)
 		if !ok || m.Attempt != 3 || m.Remote != addr {
 			t.Fatalf("heard %+v, want a connection to %v", m, addr)
@@ -171,7 +137,7 @@ func TestConnect(t *testing.T) {
 		}
 	})
 	t.Run("all_failures_are_told_with_their_endpoints", func(t *testing.T) {
-		no, dead := refused(t), blackhole(t)
+		no, dead := socketstest.Refused(t), socketstest.Blackhole(t)
 		r := start(t, Config{Endpoints: []netip.AddrPort{no, dead}, Timeout: 100 * time.Millisecond})
 		m, ok := r.hear().(messages.BackendUnreachable)
 		if !ok || m.Attempt != 3 || !errors.Is(m.Err, syscall.ECONNREFUSED) || !errors.Is(m.Err, os.ErrDeadlineExceeded) {
@@ -208,7 +174,7 @@ func TestConnect(t *testing.T) {
 		}
 	})
 	t.Run("the_context_ends_it", func(t *testing.T) {
-		r := start(t, Config{Endpoints: []netip.AddrPort{blackhole(t), refused(t)}})
+		r := start(t, Config{Endpoints: []netip.AddrPort{socketstest.Blackhole(t), socketstest.Refused(t)}})
 		begin := time.Now()
 		r.stop(errors.New("the client left"))
 		select {

@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/messages"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 func TestRace(t *testing.T) {
 	t.Run("a_silent_endpoint_is_joined_after_its_head_start", func(t *testing.T) {
 		ln, addr := server(t, "127.0.0.1")
-		silent := blackhole(t)
+		silent := socketstest.Blackhole(t)
 		begin := time.Now()
 		r := start(t, Config{Endpoints: []netip.AddrPort{silent, addr}, Timeout: patience})
 		if m, ok := r.hear().(messages.BackendConnected); !ok || m.Remote != addr {
@@ -30,7 +31,7 @@ func TestRace(t *testing.T) {
 	})
 	t.Run("after_a_refusal_the_next_is_tried_at_once", func(t *testing.T) {
 		ln, addr := server(t, "127.0.0.1")
-		endpoints := slices.Repeat([]netip.AddrPort{refused(t)}, 40)
+		endpoints := slices.Repeat([]netip.AddrPort{socketstest.Refused(t)}, 40)
 		begin := time.Now()
 		r := start(t, Config{Endpoints: append(endpoints, addr), Timeout: patience})
 		if m, ok := r.hear().(messages.BackendConnected); !ok || m.Remote != addr {
@@ -43,7 +44,7 @@ func TestRace(t *testing.T) {
 	})
 	t.Run("all_share_the_time_of_one_connect", func(t *testing.T) {
 		const limit = 400 * time.Millisecond
-		dead := []netip.AddrPort{blackhole(t), blackhole(t), blackhole(t)}
+		dead := []netip.AddrPort{socketstest.Blackhole(t), socketstest.Blackhole(t), socketstest.Blackhole(t)}
 		begin := time.Now()
 		r := start(t, Config{Endpoints: dead, Timeout: limit})
 		m, ok := r.hear().(messages.BackendUnreachable)
@@ -61,7 +62,7 @@ func TestRace(t *testing.T) {
 	})
 	t.Run("the_families_take_turns", func(t *testing.T) {
 		ln, addr := server(t, "::1")
-		endpoints := []netip.AddrPort{blackhole(t), blackhole(t), blackhole(t), addr}
+		endpoints := []netip.AddrPort{socketstest.Blackhole(t), socketstest.Blackhole(t), socketstest.Blackhole(t), addr}
 		begin := time.Now()
 		r := start(t, Config{Endpoints: endpoints, Timeout: patience})
 		if m, ok := r.hear().(messages.BackendConnected); !ok || m.Remote != addr {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 func TestDialogue(t *testing.T) {
@@ -164,11 +166,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestSixth(t *testing.T) {
-	probe, err := net.Listen("tcp", "[::1]:0")
-	if err != nil {
-		t.Skipf("no IPv6 here: %v", err)
-	}
-	probe.Close()
+	socketstest.NeedIPv6(t)
 	s, dir := serve(t, func(c *Config) { c.Address = "[::1]:0" })
 	put(t, dir, "f", "six")
 	c := login(t, s)

@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-gateway/sluice/protocols/ftp"
 	"github.com/sluice-gateway/sluice/runtime/mailbox"
 	"github.com/sluice-gateway/sluice/runtime/readiness"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,19 +64,7 @@ func piped(t *testing.T) *rig {
 
 func overTCP(t *testing.T) *rig {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	client, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, server := socketstest.Pair(t)
 	return start(t, server, client)
 }
 
