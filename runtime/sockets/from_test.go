@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/runtime/sockets"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
 
 func listen(t *testing.T, ip string) *net.TCPListener {
@@ -53,11 +54,7 @@ func TestDialFrom(t *testing.T) {
 		}
 	})
 	t.Run("by_IPv6", func(t *testing.T) {
-		if probe, err := net.Listen("tcp", "[::1]:0"); err != nil {
-			t.Skip("no IPv6 here")
-		} else {
-			probe.Close()
-		}
+		socketstest.NeedIPv6(t)
 		ln, from := listen(t, "::1"), unused(t, "::1")
 		conn, err := sockets.DialFrom(t.Context(), from, at(ln), nil)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"testing"
 	"time"
@@ -12,31 +11,14 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/sluice-gateway/sluice/protocols/proxyproto"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
-
-// pair is a TCP connection, both ends.
-func pair(t *testing.T) (near, far *net.TCPConn) {
-	t.Helper()
-	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	if far, err = net.DialTCP("tcp", nil, ln.Addr().(*net.TCPAddr)); err != nil {
-		t.Fatal(err)
-	}
-	if near, err = ln.AcceptTCP(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { near.Close(); far.Close() })
-	return near, far
-}
 
 const line = "PROXY TCP4 192.0.2.1 192.0.2.2 1 21\r\n"
 
 func TestIntroduced(t *testing.T) {
 	t.Run("takes_the_header_and_not_a_byte_more", func(t *testing.T) {
-		near, far := pair(t)
+		far, near := socketstest.Pair(t)
 		_, _ = io.WriteString(far, line+"USER bob\r\n")
 		h, err := Introduced(t.Context(), near, 10*time.Second)
 		if err != nil || h.Source.String() != "192.0.2.1:1" {
@@ -48,7 +30,7 @@ func TestIntroduced(t *testing.T) {
 		}
 	})
 	t.Run("byte_by_byte", func(t *testing.T) {
-		near, far := pair(t)
+		far, near := socketstest.Pair(t)
 		var wg conc.WaitGroup
 		defer wg.Wait()
 		wg.Go(func() {
@@ -61,7 +43,7 @@ func TestIntroduced(t *testing.T) {
 		}
 	})
 	t.Run("lifts_its_deadline", func(t *testing.T) {
-		near, far := pair(t)
+		far, near := socketstest.Pair(t)
 		_, _ = io.WriteString(far, line)
 		if _, err := Introduced(t.Context(), near, 50*time.Millisecond); err != nil {
 			t.Fatal(err)
@@ -77,7 +59,7 @@ func TestIntroduced(t *testing.T) {
 		}
 	})
 	t.Run("waits_no_longer_than_its_time", func(t *testing.T) {
-		near, far := pair(t)
+		far, near := socketstest.Pair(t)
 		_, _ = io.WriteString(far, line[:len(line)-1])
 		began := time.Now()
 		_, err := Introduced(t.Context(), near, 100*time.Millisecond)
@@ -86,7 +68,7 @@ func TestIntroduced(t *testing.T) {
 		}
 	})
 	t.Run("its_time_is_for_all_of_it", func(t *testing.T) {
-		near, far := pair(t)
+		far, near := socketstest.Pair(t)
 		var wg conc.WaitGroup
 		defer wg.Wait()
 		gone := make(chan struct{})
@@ -107,7 +89,7 @@ func TestIntroduced(t *testing.T) {
 		}
 	})
 	t.Run("the_context_ends_it", func(t *testing.T) {
-		near, _ := pair(t)
+		_, near := socketstest.Pair(t)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		why := errors.New("the house is closed")
 		time.AfterFunc(50*time.Millisecond, func() { cancel(why) })
@@ -116,14 +98,14 @@ func TestIntroduced(t *testing.T) {
 		}
 	})
 	t.Run("what_is_no_header_is_refused_at_once", func(t *testing.T) {
-		near, far := pair(t)
+		far, near := socketstest.Pair(t)
 		_, _ = io.WriteString(far, "USER bob\r\n")
 		if _, err := Introduced(t.Context(), near, 10*time.Second); !errors.Is(err, proxyproto.ErrNoHeader) {
 			t.Errorf("ended by %v", err)
 		}
 	})
 	t.Run("a_peer_that_leaves", func(t *testing.T) {
-		near, far := pair(t)
+		far, near := socketstest.Pair(t)
 		far.Close()
 		if _, err := Introduced(t.Context(), near, 10*time.Second); !errors.Is(err, io.EOF) {
 			t.Errorf("ended by %v", err)

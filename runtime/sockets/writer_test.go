@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"syscall"
 	"testing"
@@ -14,30 +13,12 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/sluice-gateway/sluice/runtime/sockets"
+	"github.com/sluice-gateway/sluice/runtime/sockets/socketstest"
 )
-
-func pair(t *testing.T) (a, b *net.TCPConn) {
-	t.Helper()
-	ln, err := sockets.ListenAny(t.Context(), netip.MustParseAddr("127.0.0.1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	a, err = sockets.Dial(t.Context(), netip.Addr{}, ln.Addr().(*net.TCPAddr).AddrPort(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err = ln.AcceptTCP()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { a.Close(); b.Close() })
-	return a, b
-}
 
 func TestWriter(t *testing.T) {
 	t.Run("writes_more_than_the_kernel_takes_at_once", func(t *testing.T) {
-		a, b := pair(t)
+		a, b := socketstest.Pair(t)
 		w, err := sockets.NewWriter(a)
 		if err != nil {
 			t.Fatal(err)
@@ -56,7 +37,7 @@ func TestWriter(t *testing.T) {
 		}
 	})
 	t.Run("keeps_to_the_deadline", func(t *testing.T) {
-		a, _ := pair(t)
+		a, _ := socketstest.Pair(t)
 		w, err := sockets.NewWriter(a)
 		if err != nil {
 			t.Fatal(err)
@@ -69,7 +50,7 @@ func TestWriter(t *testing.T) {
 		}
 	})
 	t.Run("tells_of_a_peer_that_is_gone", func(t *testing.T) {
-		a, b := pair(t)
+		a, b := socketstest.Pair(t)
 		w, err := sockets.NewWriter(a)
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +68,7 @@ func TestWriter(t *testing.T) {
 		}
 	})
 	t.Run("a_closed_connection_is_an_error", func(t *testing.T) {
-		a, _ := pair(t)
+		a, _ := socketstest.Pair(t)
 		w, err := sockets.NewWriter(a)
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +79,7 @@ func TestWriter(t *testing.T) {
 		}
 	})
 	t.Run("allocates_nothing", func(t *testing.T) {
-		a, b := pair(t)
+		a, b := socketstest.Pair(t)
 		w, err := sockets.NewWriter(a)
 		if err != nil {
 			t.Fatal(err)
