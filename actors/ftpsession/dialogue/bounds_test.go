@@ -187,6 +187,13 @@ func TestMaxRetrieveFileSize(t *testing.T) {
 			>B RETR f                # the offer is used up
 			B: 425 no connection
 			>C 425 no connection`},
+		{"in_ASCII_line_ends_may_take_more_than_they_have_in_the_file", limit, greeted + signedIn + pasv + `
+			C: RETR f
+			>B TYPE I
+			B: 200 I` + sized("213 100") + `
+			>B TYPE A
+			B: 200 A
+			>B RETR f` + started("down", " limit=200")},
 		{"nor_in_parts", limit, greeted + signedIn + binary + rest("90") + pasv + `
 			C: RETR f` + sized("213 101") + `
 			drop offers

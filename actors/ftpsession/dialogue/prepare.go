@@ -108,6 +108,9 @@ func (m *Machine) weigh(p *preparation) {
 	left := limit - already
 	if p.cmd.Verb == ftp.RETR && p.size != unknownSize && p.size <= limit {
 		left = max(left, 1) // nothing is left of a file that is just as large
+		if !m.back.binary() {
+			left = 2 * min(left, math.MaxInt64/2) // each line end may become two bytes
+		}
 	}
 	if left <= 0 || p.cmd.Verb == ftp.RETR && p.size > limit {
 		m.noteLimit(directive, limit, p.cmd.Arg)
