@@ -45,8 +45,6 @@ func (s *Session) execute(ctx context.Context, actions []dialogue.Action) {
 			s.askLogin(ctx, a)
 		case dialogue.CheckLogin:
 			s.checkLogin(ctx, a)
-		case dialogue.Identified:
-			s.identified(a)
 		case dialogue.LoggedIn:
 			s.enter(a)
 		case dialogue.RecordTransfer:

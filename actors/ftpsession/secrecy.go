@@ -27,7 +27,7 @@ type secrecy struct {
 }
 
 // secrecyAction does the actions that concern TLS, and those by which a session
-// moves to another server.
+// moves to another server, or to settings of its own.
 func (s *Session) secrecyAction(ctx context.Context, a dialogue.Action) {
 	switch a := a.(type) {
 	case dialogue.SecureClient:
@@ -48,6 +48,8 @@ func (s *Session) secrecyAction(ctx context.Context, a dialogue.Action) {
 		s.named = a.Name
 	case dialogue.SwitchServer:
 		s.switchServer(ctx, a.Name)
+	case dialogue.Identified:
+		s.identified(a)
 	default:
 		s.proxyLog(zerolog.ErrorLevel).Type("action", a).Msg("action without a hand to do it")
 	}
