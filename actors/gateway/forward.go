@@ -46,7 +46,7 @@ func forward(p config.Proxy) dialogue.Forward {
 	if p.Role != config.RoleForward {
 		return dialogue.Forward{}
 	}
-	return dialogue.Forward{Method: forwardMethods[p.ForwardMethod], Permit: permit(p.ForwardTo)}
+	return dialogue.Forward{Method: forwardMethods[p.ForwardMethod], Permit: permit(p.ForwardTo), ShowBanner: p.Options.ShowBanner}
 }
 
 // permit asks ProxyForwardTo whether a client may be taken to what it named.

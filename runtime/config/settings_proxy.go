@@ -148,6 +148,7 @@ type ProxyOptions struct {
 	AllowForeignAddress    bool
 	IgnoreForeignAddress   bool // wins over AllowForeignAddress
 	ShowFeatures           bool
+	ShowBanner             bool
 	UseDirectDataTransfers bool
 	// UseCompliantActiveTransfers has active data connections to clients leave from
 	// the port below the server's (RFC 959 §3.2).

@@ -28,8 +28,9 @@ the first place to look when clients cannot log in.`,
 	{Name: "ProxyOptions", Contexts: anyServer, Syntax: "option …", many: true,
 		Text: `Switches, case-sensitive, adding up over all lines. AllowForeignAddress accepts a data address that differs from the
 backend's; IgnoreForeignAddress wins and connects to the backend's own instead, as is done without either for a private address
-that a public backend names. ShowFeatures relays the backend's FEAT; UseReverseProxyAuth checks passwords here before a backend is
-connected. UseDirectDataTransfers has clients and backends exchange data without the gateway, which then sees, checks and limits
+that a public backend names. ShowFeatures relays the backend's FEAT; ShowBanner, which the peer does not know, has clients of the
+forward role see the destination's banner in the lines before its answer to their USER; UseReverseProxyAuth checks passwords here
+before a backend is connected. UseDirectDataTransfers has clients and backends exchange data without the gateway, which then sees, checks and limits
 nothing of it, but for the addresses in PORT and EPRT where AllowForeignAddress is written. UseCompliantActiveTransfers has active
 data connections to clients leave from the port below the server's, 20 for 21, or from any if that one cannot be had: below 1024 it
 takes root or CAP_NET_BIND_SERVICE. UseProxyProtocolV1 or V2 begins control connections to backends, and no data connections, with
@@ -85,6 +86,7 @@ var proxyOptionNames = []option[Settings]{
 	{"AllowForeignAddress", func(s *Settings) *bool { return &s.Proxy.Options.AllowForeignAddress }},
 	{"IgnoreForeignAddress", func(s *Settings) *bool { return &s.Proxy.Options.IgnoreForeignAddress }},
 	{"ShowFeatures", func(s *Settings) *bool { return &s.Proxy.Options.ShowFeatures }},
+	{"ShowBanner", func(s *Settings) *bool { return &s.Proxy.Options.ShowBanner }},
 	{"UseDirectDataTransfers", func(s *Settings) *bool { return &s.Proxy.Options.UseDirectDataTransfers }},
 	{"UseCompliantActiveTransfers", func(s *Settings) *bool { return &s.Proxy.Options.UseCompliantActiveTransfers }},
 	{"UseProxyProtocolV1", func(s *Settings) *bool { return &s.Proxy.Options.UseProxyProtocolV1 }},

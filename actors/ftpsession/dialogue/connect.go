@@ -152,7 +152,9 @@ func (m *Machine) greet() {
 		}
 		m.greeted, m.back.bound = true, true
 	}
-	m.back.banner = ftp.Reply{} // an idle session need not keep it
+	if !m.cfg.Forward.ShowBanner {
+		m.back.banner = ftp.Reply{} // an idle session need not keep it
+	}
 	if host := m.back.backend.URL.Host; m.back.features.Has(ftp.HOST) && host != "" {
 		if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
 			host = "[" + host + "]"

@@ -26,6 +26,9 @@ type Forward struct {
 	// Permit says why a client may not be taken to what it named (ProxyForwardTo);
 	// nil: it may.
 	Permit func(destination.Destination) error
+	// ShowBanner has clients see the destination's banner, before what it says to
+	// their USER: their only greeting until then is ours.
+	ShowBanner bool // ProxyOptions ShowBanner
 }
 
 // ResolveDestination asks for the addresses of a destination that clients may be
@@ -177,6 +180,20 @@ func (m *Machine) notTaken(err error) {
 		reply = ftp.UnableToConnect(to, "Connection timed out")
 	}
 	m.turnAway(reply)
+}
+
+// introduced puts the destination's banner, as far as clients are to see it, before
+// its first words to them. A refusal stays what it is.
+func (m *Machine) introduced(r ftp.Reply) ftp.Reply {
+	banner := m.back.banner
+	if !m.forwards() || banner.Code == 0 {
+		return r
+	}
+	m.back.banner = ftp.Reply{}
+	if !r.Negative() {
+		r.Text = banner.Text + "\n" + r.Text
+	}
+	return r
 }
 
 // directory answers what is about directories before there is a destination.

@@ -48,6 +48,7 @@ func (m *Machine) loginAnswered(ev messages.LoginAnswered) {
 
 // userReply passes on what the backend says to USER.
 func (m *Machine) userReply(r ftp.Reply) {
+	r = m.introduced(r)
 	if r.Code == 230 || r.Code == 232 { // 232: RFC 2228, the TLS certificate sufficed
 		m.enter(r)
 		return
