@@ -146,6 +146,7 @@ func TestRealServers(t *testing.T) {
 	} {
 		name := fmt.Sprintf("%s/%s/tickets_%v/none_%v", tt.kind, tt.versions, tt.tickets, tt.none)
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := peers.Start(t, tt.kind, peers.Options{TLS: &peers.TLS{
 				Certificate: kit.ECDSA, Versions: tt.versions, Tickets: tt.tickets, Demand: peers.Private,
 			}})

@@ -147,6 +147,7 @@ func TestEveryDamageIsSurvived(t *testing.T) {
 					continue // nothing refers to the newest log: nobody can miss it
 				}
 				t.Run(kind+"/"+file+"/"+how, func(t *testing.T) {
+					t.Parallel()
 					dir := t.TempDir()
 					img.restore(t, filepath.Join(dir, "badger"))
 					harm(t, filepath.Join(dir, "badger", file), hurt)
@@ -163,6 +164,7 @@ func TestEveryDamageIsSurvived(t *testing.T) {
 		})
 		for _, stray := range []string{"000999.sst", "00999.mem", "000999.vlog", "weird.sst", "weird.mem", "weird.vlog", "MANIFEST-REWRITE", "junk"} {
 			t.Run(kind+"/stray_"+stray, func(t *testing.T) {
+				t.Parallel()
 				dir := t.TempDir()
 				img.restore(t, filepath.Join(dir, "badger"))
 				path := filepath.Join(dir, "badger", stray)
@@ -245,7 +247,10 @@ func TestRandomDamageIsSurvived(t *testing.T) {
 			}
 			return b
 		})
-		t.Run(fmt.Sprintf("seed_%d_%s", seed, name), func(t *testing.T) { afterDamage(t, dir, states) })
+		t.Run(fmt.Sprintf("seed_%d_%s", seed, name), func(t *testing.T) {
+			t.Parallel()
+			afterDamage(t, dir, states)
+		})
 	}
 }
 

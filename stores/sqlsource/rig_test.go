@@ -76,7 +76,10 @@ func networkRig(t *testing.T, r *rig) *rig {
 // onEach runs a test on every kind of database.
 func onEach(t *testing.T, test func(*testing.T, *rig)) {
 	for name, start := range map[string]func(*testing.T) *rig{"sqlite": sqliteRig, "postgres": postgresRig, "mariadb": mariaRig} {
-		t.Run(name, func(t *testing.T) { test(t, start(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
 	}
 }
 
