@@ -118,10 +118,12 @@ connections always resume the session of their own control connection.`,
 		Text:  `Whether clients may name the protocol in the handshake (ALPN). Names other than ftp are refused.`,
 		parse: flag(func(s *Settings) *bool { return &s.TLS.NextProtocol })},
 	{Name: "TLSUserName", Contexts: anyServer, Syntax: "CommonName|EmailSubjAltName|oid",
-		Text:  `Field of the client's certificate that is its user name; it then needs no password at the gateway.`,
+		Text: `Field of the client's certificate that is its user name; at the peer it then needs no password. Here it needs one still: most
+backends ask for it, whatever the gateway makes of a certificate.`,
 		parse: parseUserName},
 	{Name: "TLSStapling", Contexts: anyServer, Syntax: "on|off", Default: "off",
-		Text:  `Whether an OCSP answer is sent with the certificate.`,
+		Text: `Whether an OCSP answer is sent with the certificate. None is here: clients that insist on one (Must-Staple) refuse such a
+certificate.`,
 		parse: flag(func(s *Settings) *bool { return &s.TLS.Stapling })},
 	{Name: "TLSRenegotiate", Contexts: anyServer, Syntax: "none|ctrl n|data n|required on|timeout n …", Effect: EffectIgnored,
 		Reason: "renegotiation is never asked for; TLS 1.3 has none", Text: `When the peer renews TLS sessions.`},
@@ -137,7 +139,7 @@ var verifyClients = keywords[VerifyClient]{
 var inertTLSOptions = map[string]string{
 	"AllowClientRenegotiations": "clients cannot renegotiate, and TLS 1.3 has no such thing",
 	"AllowDotLogin":             "a gateway has no home directories in which clients' certificates could be",
-	"AllowPerUser":              "a gateway has no home directories in which clients' certificates could be",
+	"AllowPerUser":              "AUTH is accepted after a login anyway, and TLSRequired counts from the first command on, whoever it will be",
 	"AllowWeakDH":               "finite-field Diffie-Hellman is not spoken",
 	"AllowWeakSecurity":         weakSecurity,
 	"NoAutoECDH":                "curves are chosen by TLSECDHCurve",
