@@ -1,14 +1,12 @@
 package backendfile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,27 +15,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-gateway/sluice/protocols/backendurl"
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// lines is a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // safeDir is a directory whose rights are those that a list's should be.
 func safeDir(t testing.TB) string {
@@ -146,7 +127,7 @@ func TestRead(t *testing.T) {
 }
 
 func TestAListIsReadAgainWhenItChanged(t *testing.T) {
-	log := &lines{}
+	log := &logtest.Lines{}
 	l := New(Config{Log: zerolog.New(log)})
 	path := filepath.Join(safeDir(t), "b.json")
 	want := func(text string) {

@@ -1,49 +1,28 @@
 package badger_test
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/rs/zerolog"
 
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/stores"
 	"github.com/sluice-gateway/sluice/stores/badger"
 	"github.com/sluice-gateway/sluice/stores/storetest"
 )
 
-// lines is a log that may be written from Badger's goroutines.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
+// lines is a log that Badger's goroutines may write.
+type lines struct{ logtest.Lines }
 
 // errors returns the lines of level error.
-func (l *lines) errors() []string { return l.having(`"level":"error"`) }
+func (l *lines) errors() []string { return l.Having(`"level":"error"`) }
 
 // torn returns the warnings about a log that ends too early.
-func (l *lines) torn() []string { return l.having("what was written last is lost") }
-
-func (l *lines) having(part string) (out []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.b.String()) {
-		if strings.Contains(line, part) {
-			out = append(out, line)
-		}
-	}
-	return out
-}
+func (l *lines) torn() []string { return l.Having("what was written last is lost") }
 
 func open(t *testing.T, dir string) (*badger.Store, *lines) {
 	t.Helper()

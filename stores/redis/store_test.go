@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/bench/certs"
 	"github.com/sluice-gateway/sluice/bench/peers"
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/stores"
 	"github.com/sluice-gateway/sluice/stores/redis"
 	"github.com/sluice-gateway/sluice/stores/storetest"
@@ -197,7 +198,7 @@ func TestAForeignKeySpoilsItsWholeBatch(t *testing.T) {
 
 func TestAForeignFieldIsLeftOut(t *testing.T) {
 	server := peers.StartRedis(t, peers.RedisOptions{})
-	var log lines
+	var log logtest.Lines
 	opt := at(server)
 	opt.Prefix, opt.Log = prefix(), zerolog.New(&log)
 	s := open(t, opt)
@@ -211,7 +212,7 @@ func TestAForeignFieldIsLeftOut(t *testing.T) {
 	if err != nil || len(records) != 1 || records[0].Key != counter("a") {
 		t.Errorf("got %v, %v", records, err)
 	}
-	if n := log.having("none of the gateway's"); n != 3 {
+	if n := log.Count("none of the gateway's"); n != 3 {
 		t.Errorf("%d lines say that something was left out, want 3", n)
 	}
 }

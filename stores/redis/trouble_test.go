@@ -9,6 +9,7 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/sluice-gateway/sluice/bench/peers"
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/stores"
 	"github.com/sluice-gateway/sluice/stores/redis"
 )
@@ -109,7 +110,7 @@ func TestForgottenScripts(t *testing.T) {
 // also notices a server that is silent while its connection stands.
 func TestAWatchNoticesSilence(t *testing.T) {
 	server := peers.StartRedis(t, peers.RedisOptions{})
-	var log lines
+	var log logtest.Lines
 	opt := at(server)
 	opt.Prefix, opt.Log, opt.CallTimeout = prefix(), zerolog.New(&log), 200*time.Millisecond
 	s := open(t, opt)
@@ -123,7 +124,7 @@ func TestAWatchNoticesSilence(t *testing.T) {
 	if err := server.Freeze(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); log.having("do not come") == 0; {
+	for deadline := time.Now().Add(10 * time.Second); log.Count("do not come") == 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("the silence was not noticed")
 		}
@@ -140,7 +141,7 @@ func TestAWatchNoticesSilence(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("it does not hear again")
 	}
-	if before, after := log.having("do not come"), log.having("come again"); before != 1 || after != 1 {
+	if before, after := log.Count("do not come"), log.Count("come again"); before != 1 || after != 1 {
 		t.Errorf("said %d times that news do not come and %d times that they do, want once each", before, after)
 	}
 	if err := s.Close(); err != nil {

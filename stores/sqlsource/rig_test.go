@@ -1,7 +1,6 @@
 package sqlsource
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-gateway/sluice/bench/peers"
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/stores"
 )
 
@@ -105,24 +104,6 @@ func (r *rig) seed(t *testing.T, rows ...[2]string) {
 	}
 }
 
-// logged is a log that tests read.
-type logged struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 func (r *rig) databases(t *testing.T, cfg Config) *Databases {
 	t.Helper()
 	if cfg.Connections == nil {
@@ -173,4 +154,4 @@ func expect(t *testing.T, s stores.Source, who stores.Asker, want ...string) {
 	}
 }
 
-func quiet(l *logged) zerolog.Logger { return zerolog.New(l) }
+func quiet(l *logtest.Lines) zerolog.Logger { return zerolog.New(l) }

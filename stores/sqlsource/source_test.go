@@ -11,6 +11,7 @@ import (
 
 	"github.com/sourcegraph/conc"
 
+	"github.com/sluice-gateway/sluice/runtime/logfile/logtest"
 	"github.com/sluice-gateway/sluice/stores"
 )
 
@@ -63,7 +64,7 @@ func testSource(t *testing.T, r *rig) {
 		expect(t, s, stores.Asker{User: "joe"}) // no certificate: not even the row with an empty name
 	})
 	t.Run("what_is_no_url_is_skipped_and_said", func(t *testing.T) {
-		var log logged
+		var log logtest.Lines
 		expect(t, r.source(t, byName, Config{Log: quiet(&log)}), stores.Asker{User: "mixed"}, "sftp://h")
 		if text := log.String(); !strings.Contains(text, `"row":1`) || !strings.Contains(text, "port") || strings.Contains(text, "canary") {
 			t.Errorf("log: %s", text)
@@ -103,7 +104,7 @@ func testBound(t *testing.T, r *rig) {
 		r.do(t, "INSERT INTO proxy_user_servers SELECT 'many', 'ftp://h' FROM proxy_user_servers WHERE user_name = 'many'")
 	}
 	defer r.do(t, "DELETE FROM proxy_user_servers WHERE user_name = 'many'")
-	var log logged
+	var log logtest.Lines
 	urls, err := r.source(t, byName, Config{Log: quiet(&log)}).Backends(context.Background(), stores.Asker{User: "many"})
 	if err != nil || len(urls) != maxRows {
 		t.Errorf("%d URLs, %v: want %d", len(urls), err, maxRows)
