@@ -17,7 +17,8 @@ import (
 //     others the first that says anything about this client;
 //   - "allow,deny" asks the allow rules first and lets pass by default,
 //     "deny,allow" asks the deny rules first and refuses by default;
-//   - rules about users and groups are passed over while those are unknown.
+//   - rules about users and groups are passed over while those are unknown;
+//   - some commands are never limited.
 
 // commandGroups are the groups of commands that <Limit> knows.
 var commandGroups = map[string][]string{
@@ -26,6 +27,12 @@ var commandGroups = map[string][]string{
 	"DIRS": {"CDUP", "CWD", "LIST", "MDTM", "MLSD", "MLST", "NLST", "PWD", "RNFR", "STAT",
 		"XCUP", "XCWD", "XPWD"},
 }
+
+// neverLimited are commands that no <Limit> concerns: those that lead to a login
+// (there is LOGIN for them), to data connections and to TLS, what clients ask for
+// at their beginning, and the way out.
+var neverLimited = []string{"ACCT", "EPRT", "EPSV", "FEAT", "OPTS", "PASS", "PASV", "PORT", "QUIT", "SYST", "USER",
+	"AUTH", "ADAT", "CCC", "CONF", "ENC", "MIC", "PBSZ", "PROT", "SSCN"}
 
 // login is the pseudo-command of <Limit LOGIN>.
 const login = "LOGIN"
@@ -39,6 +46,9 @@ type Ruling struct {
 // Judge says whether a client may use a command, given in upper case ("STOR",
 // "SITE_CHMOD", "LOGIN").
 func (a *Access) Judge(command string, c Client) Ruling {
+	if slices.Contains(neverLimited, command) {
+		return Ruling{}
+	}
 	sections := a.about(command)
 	if command == login {
 		sections = lastInnermost(sections)

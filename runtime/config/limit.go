@@ -2,9 +2,11 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/protocols/conf"
+	"github.com/sluice-gateway/sluice/protocols/ftp"
 )
 
 // limitRow stands for <Limit> sections among the directives of a scope; each
@@ -17,6 +19,7 @@ func (l *loader) limit(n conf.Node, sc *scope) {
 	for _, a := range n.Args {
 		for verb := range strings.FieldsFuncSeq(a.Text, func(r rune) bool { return r == ',' }) {
 			section.Commands = append(section.Commands, strings.ToUpper(verb))
+			l.checkLimited(a.Pos, strings.ToUpper(verb))
 		}
 	}
 	if len(section.Commands) == 0 {
@@ -39,6 +42,22 @@ func (l *loader) limit(n conf.Node, sc *scope) {
 		s.Access.Limits = joined(s.Access.Limits, section)
 	})})
 	l.noteLimit(n.Pos)
+}
+
+// checkLimited tells of commands that a <Limit> cannot stop.
+func (l *loader) checkLimited(at conf.Pos, command string) {
+	switch _, group := commandGroups[command]; {
+	case slices.Contains(neverLimited, command):
+		hint := ""
+		if command == ftp.USER || command == ftp.PASS {
+			hint = ": write <Limit LOGIN>"
+		}
+		l.report(Warning, at, limitRow.Name, fmt.Sprintf("%s is never limited%s", command, hint))
+	case group, command == login, command == "ALL", strings.HasPrefix(command, "SITE_"), ftp.Known(command):
+	default:
+		l.report(Warning, at, limitRow.Name, fmt.Sprintf(
+			"'%s' is no command that is known here, and no group: those are READ, WRITE, DIRS, LOGIN and ALL", command))
+	}
 }
 
 // innermost is the depth of sections for some clients.

@@ -102,6 +102,9 @@ func TestWhatComesTooLate(t *testing.T) {
 		"forward":                  {"ProxyEngine on\nProxyRole forward\nProxyForwardMethod user@host\n<Limit LIST>\nDenyGroup staff\n</Limit>", groups},
 		"forward_with_a_login":     {"ProxyEngine on\nProxyRole forward\nProxyForwardMethod proxyuser@host,user\n<Limit LIST>\nDenyGroup staff\n</Limit>", ""},
 		"files_that_are_not_there": {proxy + "DisplayLogin /nowhere/to/be/found", "is not shown, as it cannot be read"},
+		"what_is_never_limited":    {proxy + "<Limit ALL,QUIT>\nDenyAll\n</Limit>", "QUIT is never limited"},
+		"what_LOGIN_is_for":        {proxy + "<Limit USER>\nDenyAll\n</Limit>", "USER is never limited: write <Limit LOGIN>"},
+		"commands_misspelt":        {proxy + "<Limit READS>\nDenyAll\n</Limit>", "'READS' is no command that is known here, and no group"},
 		"files_of_the_backend":     {proxy + "DisplayLogin welcome.msg", "is not shown"},
 	} {
 		t.Run(name, func(t *testing.T) {

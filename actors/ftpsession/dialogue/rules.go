@@ -102,7 +102,7 @@ func (m *Machine) forbidden(c ftp.Command) (r ftp.Reply, why string) {
 			return ftp.ForbiddenArgument(c.Arg), why
 		}
 	}
-	if rules.Refuses != nil && !neverLimited[c.Verb] {
+	if rules.Refuses != nil {
 		if why = rules.Refuses(limited(c), m.caller()); why != "" {
 			return ftp.NotPermitted(c.Verb), why
 		}
@@ -151,16 +151,6 @@ func (m *Machine) barsLogin(user string) bool {
 	}
 	m.note(Info, "USER "+printable(user)+" (Login failed): Limit configuration denies login: "+why, nil)
 	return true
-}
-
-// neverLimited are commands that no <Limit> concerns: those that lead to a login
-// (there is LOGIN for them), to data connections and to TLS, what a client asks for
-// at its beginning, and the way out.
-var neverLimited = map[string]bool{
-	ftp.ACCT: true, ftp.EPRT: true, ftp.EPSV: true, ftp.FEAT: true, ftp.PASS: true, ftp.PASV: true, ftp.PORT: true,
-	ftp.QUIT: true, ftp.SYST: true, ftp.USER: true, ftp.OPTS: true,
-	ftp.AUTH: true, ftp.PBSZ: true, ftp.PROT: true, ftp.CCC: true, ftp.SSCN: true,
-	ftp.ADAT: true, ftp.CONF: true, ftp.ENC: true, ftp.MIC: true,
 }
 
 // limited is the name that <Limit> has for a command.

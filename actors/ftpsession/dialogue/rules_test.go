@@ -100,22 +100,6 @@ func TestLimits(t *testing.T) {
 			>C 550 NOOP: Operation not permitted
 			C: LIST
 			>C 550 LIST: Operation not permitted`},
-		{"QUIT_and_what_leads_to_a_login_cannot_be_limited", denying("USER", "PASS", "QUIT", "FEAT", "SYST", "PASV", "OPTS", "AUTH"), greeted + signedIn + pasv + `
-			C: OPTS X
-			>B OPTS X
-			B: 501 no
-			>C 501 no
-			C: AUTH TLS
-			>C 500 AUTH not understood
-			C: SYST
-			>B SYST
-			B: 215 x
-			>C 215 x
-			C: QUIT
-			>B QUIT
-			B: 221 bye
-			>C 221 bye
-			end: client quit`},
 		{"a_users_rule_counts_once_it_is_logged_in", denyingTo("PWD", "joe", ""), greeted + `
 			C: PWD
 			>C 530 Please login with USER and PASS` + signedIn + `
