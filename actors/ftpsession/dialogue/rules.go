@@ -218,7 +218,7 @@ func (cfg *Config) Changed(to Config) Config {
 	to.DenyMsg, to.MaxLoginAttempts, to.LimitLogins, to.TimeoutLogin = cfg.DenyMsg, cfg.MaxLoginAttempts, cfg.LimitLogins, cfg.TimeoutLogin
 	to.RetryCount, to.TimeoutConnect = cfg.RetryCount, cfg.TimeoutConnect
 	to.TLS, to.BackendTLS, to.Protection = cfg.TLS, cfg.BackendTLS, cfg.Protection
-	to.Direct, to.ShowFeatures, to.IgnoreForeign, to.AllowForeign = cfg.Direct, cfg.ShowFeatures, cfg.IgnoreForeign, cfg.AllowForeign
+	to.Direct.On, to.ShowFeatures, to.IgnoreForeign, to.AllowForeign = cfg.Direct.On, cfg.ShowFeatures, cfg.IgnoreForeign, cfg.AllowForeign
 	to.AsciiDefault, to.OwnListener = cfg.AsciiDefault, cfg.OwnListener
 	return to
 }
