@@ -222,7 +222,7 @@ func (wd *world) vocabulary() []string {
 	case wd.m.phase != loggedIn:
 		said = []string{"USER", "PASS", "QUIT", "CWD", "PASV", "RETR"}
 	default:
-		said = []string{"RETR", "STOR", "PASV", "EPSV", "PORT 192,0,2,7,19,136", "ABOR", "NOOP", "STAT", "CWD", "QUIT", "LIST", "NLST", "MLSD", "OPTS MLST size;", "HOST", "REST", "MODE Z", "REIN"}
+		said = []string{"RETR", "STOR", "PASV", "EPSV", "PORT 192,0,2,7,19,136", "ABOR", "NOOP", "STAT", "CWD", "QUIT", "LIST", "NLST", "MLSD", "MLSD a ", "OPTS MLST size;", "HOST", "REST", "MODE Z", "REIN"}
 	}
 	if wd.m.cfg.TLS.Enabled {
 		said = append(said, "AUTH TLS", "AUTH SSL", "PBSZ 0", "PROT P", "PROT C", "CCC", "HOST other.example")
@@ -237,7 +237,7 @@ func (wd *world) command(line string) error {
 	verb, arg, _ := strings.Cut(line, " ")
 	c := &asked{n: len(wd.commands), verb: verb}
 	wd.commands = append(wd.commands, c)
-	if arg == "" || verb == ftp.OPTS {
+	if arg == "" || verb == ftp.OPTS || arg == "a " {
 		arg += fmt.Sprintf("#%d", c.n)
 	}
 	if verb == ftp.USER && wd.m.forwards() && wd.m.cfg.Forward.Method != destination.UserAtSNI && wd.m.journey.guest == nil ||
@@ -356,6 +356,10 @@ func (wd *world) author(c ftp.Command) *asked {
 		return wd.next(ftp.PASV, ftp.EPSV, ftp.PORT)
 	case ftp.ABOR:
 		return wd.next(ftp.ABOR)
+	case ftp.LIST:
+		if !strings.Contains(c.Arg, "#") { // of where the backend is on a visit
+			return wd.next(ftp.MLSD)
+		}
 	case ftp.SIZE, ftp.MLST: // nobody but the machine asks
 		return nil
 	case ftp.USER:

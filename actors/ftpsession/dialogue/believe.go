@@ -27,12 +27,19 @@ func (m *Machine) believe(t *transfer, r ftp.Reply) {
 	case s.listed == 1:
 		m.lists.showsSelf = true
 	case s.listed > 1:
+		m.lists.misreads = true
 		r = m.noDirectory(t, r)
-	case isRoot(t.cmd.Arg):
+	case isRoot(t.cmd.Arg), s.within:
 	case m.lists.showsSelf:
+		m.lists.misreads = m.lists.misreads || ambiguous(t.cmd.Arg)
 		r = m.noDirectory(t, r)
-	case t.bytes == 0:
-		m.goThere(t, r)
+	case t.bytes == 0 && t.asides == 0 && !m.back.leaving():
+		m.visit(t.cmd.Arg, func(m *Machine, home string, went ftp.Reply) {
+			if home != "" && !went.Positive() {
+				r = m.noDirectory(t, r)
+			}
+			m.lastReply(t, r)
+		})
 		return
 	}
 	m.lastReply(t, r)
@@ -48,55 +55,4 @@ func (m *Machine) noDirectory(t *transfer, r ftp.Reply) ftp.Reply {
 func isRoot(path string) bool {
 	path = strings.Trim(path, `./\`)
 	return path == "" || strings.HasSuffix(path, ":")
-}
-
-// goThere tells an empty directory from one that does not exist: the backend can
-// change to it, and back.
-func (m *Machine) goThere(t *transfer, r ftp.Reply) {
-	there := ftp.Command{Verb: ftp.CWD, Arg: unmistakable(t.cmd.Arg), HasArg: true}
-	if t.asides > 0 || m.back.leaving() || !fits(there) {
-		m.lastReply(t, r)
-		return
-	}
-	m.ask(ftp.Command{Verb: ftp.PWD}, func(m *Machine, pwd ftp.Reply) {
-		home, ok := directoryIn(pwd)
-		if !ok {
-			m.lastReply(t, r)
-			return
-		}
-		m.ask(there, func(m *Machine, went ftp.Reply) {
-			if !went.Positive() {
-				m.lastReply(t, m.noDirectory(t, r))
-				return
-			}
-			m.ask(ftp.Command{Verb: ftp.CWD, Arg: home, HasArg: true}, func(m *Machine, back ftp.Reply) {
-				if !back.Positive() { // the client would be lost there without knowing it
-					m.do(Note{Level: Warn, Text: "backend does not change back to the directory that it said we were in", Reply: back})
-					m.farewell(ftp.Closing("Working directory lost"), "working directory lost")
-					return
-				}
-				m.lastReply(t, r)
-			})
-		})
-	})
-}
-
-// directoryIn reads the answer to PWD, in which quotes in the name are doubled (RFC
-// 959, appendix II).
-func directoryIn(r ftp.Reply) (path string, ok bool) {
-	_, rest, opened := strings.Cut(r.Text, `"`)
-	if r.Code != 257 || !opened {
-		return "", false
-	}
-	for {
-		part, after, closed := strings.Cut(rest, `"`)
-		path += part
-		if !strings.HasPrefix(after, `"`) {
-			c := ftp.Command{Verb: ftp.CWD, Arg: path, HasArg: true}
-			_, err := c.Append(nil)
-			return path, closed && path != "" && err == nil
-		}
-		path += `"`
-		rest = after[1:]
-	}
 }

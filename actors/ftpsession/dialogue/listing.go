@@ -38,6 +38,7 @@ type lists struct {
 	// Of the backend:
 	takesFlags bool // LIST with options went well
 	showsSelf  bool // … and told of the directory itself
+	misreads   bool // … but not of one with blanks or the like in its name
 	noFlags    bool // … was refused, and went well without
 	noMLSD     bool // MLSD is not understood
 }
@@ -49,6 +50,7 @@ type second struct {
 	refusal ftp.Reply   // of the first way, once that was refused
 	flagged bool        // the first way had options
 	listed  int         // directories that told of themselves
+	within  bool        // it is of where the backend is on a visit
 }
 
 // translates reports the policy in force. Data that does not pass through us
@@ -173,13 +175,23 @@ func pathPrefix(dir string) string {
 	return dir + "/"
 }
 
-// lookAt finds out whether LIST or NLST is of a directory, which MLSD is for, or of a
-// file. To be refused first would cost the data connection at some backends.
+// lookAt finds out more about what is to be listed, where LIST and MLSD differ in what
+// a path may be.
 func (m *Machine) lookAt(p *preparation) {
-	if !p.second.asIs || p.wire.Arg == "" {
+	l := &m.lists
+	switch {
+	case p.shape.Translate == MLSDFromList && ambiguous(p.cmd.Arg) && (l.misreads || !l.showsSelf):
+		m.listFromWithin(p)
+	case p.second.asIs && p.wire.Arg != "":
+		m.tellFromFile(p)
+	default:
 		m.prepare(p)
-		return
 	}
+}
+
+// tellFromFile has MLSD asked for directories only. To be refused first would cost the
+// data connection at some backends.
+func (m *Machine) tellFromFile(p *preparation) {
 	m.ask(ftp.Command{Verb: ftp.MLST, Arg: p.wire.Arg, HasArg: true}, func(m *Machine, r ftp.Reply) {
 		if !isDirectory(r) {
 			p.wire, p.shape, p.second = p.cmd, Shape{}, second{}

@@ -55,6 +55,7 @@ type Machine struct {
 	xfers uint32 // transfers started
 	type_ byte   // 'A' or 'I', for logs
 	lists lists
+	home  string // where to go back to from a visit; empty: nowhere
 
 	clock    clock
 	draining bool
@@ -286,6 +287,9 @@ func (m *Machine) busy() bool {
 // next turns to the next command: one that waits, or one still to be read.
 func (m *Machine) next() {
 	m.asked = ftp.Command{} // it may hold a password
+	if m.returns() {
+		return
+	}
 	for m.phase != ended && !m.busy() && len(m.held) > 0 {
 		c := m.held[0]
 		m.held = append(m.held[:0], m.held[1:]...)
