@@ -17,15 +17,23 @@ func TestListingFacts(t *testing.T) {
 		furnish(t, tg.server.Home)
 		c := tg.login(t)
 		defer c.Close()
-		for _, path := range []string{"", "-R", "sub dir", " blank dir", "sub dir/deeper", "/", "glob[1]*"} {
-			if tg.server.Kind == peers.PureFTPd && strings.ContainsAny(path, " [") {
-				continue // it takes them for several names, or for a pattern
-			}
+		shows := func(path string) {
 			got := mlsdFacts(t, c.Fetch(peers.EPSV, "%s", strings.TrimSuffix("MLSD "+path, " ")))
 			if got["."].kind != "cdir" {
 				t.Errorf("MLSD %q has no cdir", path)
 			}
 			sameFacts(t, got, factsOnDisk(t, tg.home(path)))
+		}
+		shows("sub dir")
+		if tg.server.Kind == peers.PureFTPd {
+			// It takes the path for two names, which is noticed once.
+			refusedListing(t, c, "sub dir")
+		}
+		for _, path := range []string{"", "-R", "sub dir", " blank dir", "sub dir/deeper", "/", "glob[1]*"} {
+			shows(path)
+		}
+		if here := c.Must(257, "PWD").String(); !strings.Contains(here, `"/"`) {
+			t.Errorf("the client was left in %s", here)
 		}
 		for _, path := range []string{"plain", "nothing there", "-a", "sub dir/nothing"} {
 			refusedListing(t, c, path)
