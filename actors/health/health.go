@@ -21,6 +21,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -80,15 +81,15 @@ type Terms struct {
 }
 
 func (c Config) withDefaults() Config {
-	orElse(&c.Checks, 128)
-	orElse(&c.Guests, 1024)
-	orElse(&c.Forget, time.Hour)
-	orElse(&c.Refresh, 10*time.Second)
-	orElse(&c.TellWithin, 250*time.Millisecond)
-	orElse(&c.LoadWithin, 3*time.Second)
-	orElse(&c.FlushEvery, 100*time.Millisecond)
-	orElse(&c.StopWithin, 2*time.Second)
-	orElse(&c.Mailbox, 256)
+	c.Checks = cmp.Or(c.Checks, 128)
+	c.Guests = cmp.Or(c.Guests, 1024)
+	c.Forget = cmp.Or(c.Forget, time.Hour)
+	c.Refresh = cmp.Or(c.Refresh, 10*time.Second)
+	c.TellWithin = cmp.Or(c.TellWithin, 250*time.Millisecond)
+	c.LoadWithin = cmp.Or(c.LoadWithin, 3*time.Second)
+	c.FlushEvery = cmp.Or(c.FlushEvery, 100*time.Millisecond)
+	c.StopWithin = cmp.Or(c.StopWithin, 2*time.Second)
+	c.Mailbox = cmp.Or(c.Mailbox, 256)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -99,13 +100,6 @@ func (c Config) withDefaults() Config {
 		c.Dial = dialTCP
 	}
 	return c
-}
-
-func orElse[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 func dialTCP(ctx context.Context, source netip.Addr, to netip.AddrPort) (net.Conn, error) {
@@ -196,7 +190,7 @@ func (a *Actor) Run(ctx context.Context) error {
 		case exit := <-a.out.Exits():
 			return fmt.Errorf("the %v ended early: %w", exit.Actor, errors.Join(exit.Err, errEarly))
 		case <-ctx.Done():
-			a.drain()
+			a.box.Drain(a.handle)
 			a.out.Finish()
 			return nil
 		}
@@ -234,18 +228,6 @@ func (a *Actor) await(ctx context.Context) {
 	case <-late.C:
 		a.log.Warn().Stringer("waited", a.cfg.LoadWithin).Msg("the store is slow; what was known of the backends' health comes later")
 	case <-ctx.Done():
-	}
-}
-
-// drain handles what was sent before the end.
-func (a *Actor) drain() {
-	for range cap(a.box.C()) {
-		select {
-		case m := <-a.box.C():
-			a.handle(m)
-		default:
-			return
-		}
 	}
 }
 

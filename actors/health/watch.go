@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -69,8 +70,8 @@ func (a *Actor) watchPools(pools []messages.HealthPool) {
 		if p == nil {
 			p = &pool{id: hp.ID}
 		}
-		orElse(&hp.Active.Interval, 5*time.Second)
-		orElse(&hp.Active.Timeout, 2*time.Second)
+		hp.Active.Interval = cmp.Or(hp.Active.Interval, 5*time.Second)
+		hp.Active.Timeout = cmp.Or(hp.Active.Timeout, 2*time.Second)
 		p.rules, p.source, p.proxy = standing.Rules{Passive: hp.Passive, Active: hp.Active}, sockets.SourceOf(hp.Sources...), hp.Proxy
 		a.pools, a.byID[hp.ID] = append(a.pools, p), p
 		a.list(p, hp.Backends)

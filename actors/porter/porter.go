@@ -14,6 +14,7 @@
 package porter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -66,12 +67,12 @@ func (homely) Borrow() {}
 func (homely) Return() {}
 
 func (c Config) withDefaults() Config {
-	orElse(&c.Hashes, max(1, runtime.GOMAXPROCS(0)/2))
-	orElse(&c.Checks, 32)
-	orElse(&c.Queue, 512)
-	orElse(&c.PerClient, max(1, c.Queue/8))
-	orElse(&c.Within, 10*time.Second)
-	orElse(&c.Mailbox, 64)
+	c.Hashes = cmp.Or(c.Hashes, max(1, runtime.GOMAXPROCS(0)/2))
+	c.Checks = cmp.Or(c.Checks, 32)
+	c.Queue = cmp.Or(c.Queue, 512)
+	c.PerClient = cmp.Or(c.PerClient, max(1, c.Queue/8))
+	c.Within = cmp.Or(c.Within, 10*time.Second)
+	c.Mailbox = cmp.Or(c.Mailbox, 64)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -79,13 +80,6 @@ func (c Config) withDefaults() Config {
 		c.Processors = homely{}
 	}
 	return c
-}
-
-func orElse[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Porter is the actor. Run may be called again after it ended, never twice at a
@@ -158,20 +152,8 @@ func (p *Porter) Run(ctx context.Context) error {
 		case <-p.sweep.C:
 			p.tidy()
 		case <-ctx.Done():
-			p.drain()
+			p.box.Drain(p.handle) // to be dismissed
 			return nil
-		}
-	}
-}
-
-// drain takes in what was sent before the end, to be dismissed.
-func (p *Porter) drain() {
-	for range cap(p.box.C()) {
-		select {
-		case m := <-p.box.C():
-			p.handle(m)
-		default:
-			return
 		}
 	}
 }

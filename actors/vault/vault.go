@@ -17,6 +17,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,25 +51,18 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	orElse(&c.Age, 24*time.Hour)
-	orElse(&c.Most, 1000)
-	orElse(&c.MostBytes, 16<<20)
-	orElse(&c.PerClient, max(1, c.Most/16))
-	orElse(&c.FlushEvery, time.Minute)
-	orElse(&c.SweepEvery, 10*time.Minute)
-	orElse(&c.StopWithin, 2*time.Second)
-	orElse(&c.Mailbox, 256)
+	c.Age = cmp.Or(c.Age, 24*time.Hour)
+	c.Most = cmp.Or(c.Most, 1000)
+	c.MostBytes = cmp.Or(c.MostBytes, 16<<20)
+	c.PerClient = cmp.Or(c.PerClient, max(1, c.Most/16))
+	c.FlushEvery = cmp.Or(c.FlushEvery, time.Minute)
+	c.SweepEvery = cmp.Or(c.SweepEvery, 10*time.Minute)
+	c.StopWithin = cmp.Or(c.StopWithin, 2*time.Second)
+	c.Mailbox = cmp.Or(c.Mailbox, 256)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return c
-}
-
-func orElse[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Vault is the actor. Run may be called again after it ended, never twice at a
@@ -130,7 +124,7 @@ func (v *Vault) Run(ctx context.Context) error {
 		case exit := <-v.out.Exits():
 			return fmt.Errorf("the %v ended early: %w", exit.Actor, errors.Join(exit.Err, errEarly))
 		case <-ctx.Done():
-			v.drain()
+			v.box.Drain(v.handle)
 			v.out.Finish()
 			return nil
 		}
@@ -145,18 +139,6 @@ func (v *Vault) settle() {
 		v.log.Warn().Uint64("dropped", n).Msg("too many TLS sessions at once; those dropped are not resumed")
 	}
 	v.out.Changed()
-}
-
-// drain handles what was sent before the end.
-func (v *Vault) drain() {
-	for range cap(v.box.C()) {
-		select {
-		case m := <-v.box.C():
-			v.handle(m)
-		default:
-			return
-		}
-	}
 }
 
 func (v *Vault) handle(m messages.ToVault) {

@@ -16,6 +16,7 @@
 package warden
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,25 +53,18 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	orElse(&c.Most, 1<<16)
-	orElse(&c.Watched, 1<<16)
-	orElse(&c.TakeWithin, 20*time.Millisecond)
-	orElse(&c.LoadWithin, 3*time.Second)
-	orElse(&c.FlushEvery, 100*time.Millisecond)
-	orElse(&c.StopWithin, 2*time.Second)
-	orElse(&c.SweepEvery, time.Second)
-	orElse(&c.Mailbox, 1024)
+	c.Most = cmp.Or(c.Most, 1<<16)
+	c.Watched = cmp.Or(c.Watched, 1<<16)
+	c.TakeWithin = cmp.Or(c.TakeWithin, 20*time.Millisecond)
+	c.LoadWithin = cmp.Or(c.LoadWithin, 3*time.Second)
+	c.FlushEvery = cmp.Or(c.FlushEvery, 100*time.Millisecond)
+	c.StopWithin = cmp.Or(c.StopWithin, 2*time.Second)
+	c.SweepEvery = cmp.Or(c.SweepEvery, time.Second)
+	c.Mailbox = cmp.Or(c.Mailbox, 1024)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return c
-}
-
-func orElse[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Actor is the warden. Run may be called again after it ended, never twice at a
@@ -183,7 +177,7 @@ func (a *Actor) Run(ctx context.Context) error {
 		case exit := <-a.out.Exits():
 			return fmt.Errorf("the %v ended early: %w", exit.Actor, errors.Join(exit.Err, errEarly))
 		case <-ctx.Done():
-			a.drain()
+			a.box.Drain(a.handle)
 			a.out.Finish()
 			return nil
 		}
@@ -217,18 +211,6 @@ func (a *Actor) await(ctx context.Context) {
 	case <-late.C:
 		a.log.Warn().Stringer("waited", a.cfg.LoadWithin).Msg("the store is slow; earlier bans hold from when it answers")
 	case <-ctx.Done():
-	}
-}
-
-// drain handles what was sent before the end.
-func (a *Actor) drain() {
-	for range cap(a.box.C()) {
-		select {
-		case m := <-a.box.C():
-			a.handle(m)
-		default:
-			return
-		}
 	}
 }
 

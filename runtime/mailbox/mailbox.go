@@ -53,6 +53,19 @@ func (b Mailbox[M]) Gone() <-chan struct{} { return b.gone.done }
 // Calling it again is harmless. Messages still queued stay unread.
 func (b Mailbox[M]) Retire() { b.gone.once.Do(func() { close(b.gone.done) }) }
 
+// Drain handles what is queued, for an owner that ends: what was sent before is
+// done. It takes no more than there is room for, and waits for nobody.
+func (b Mailbox[M]) Drain(handle func(M)) {
+	for range cap(b.in) {
+		select {
+		case m := <-b.in:
+			handle(m)
+		default:
+			return
+		}
+	}
+}
+
 // Send tells m, waiting for room until ctx ends. It returns ErrGone when the
 // reader has retired and the context's cause when the wait was given up.
 func (b Mailbox[M]) Send(ctx context.Context, m M) error {

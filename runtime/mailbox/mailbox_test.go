@@ -125,6 +125,24 @@ func TestSend(t *testing.T) {
 	})
 }
 
+func TestDrain(t *testing.T) {
+	box := mailbox.New[int](8)
+	sent := 0
+	for n := range 20 {
+		if box.TrySend(n) == nil {
+			sent++
+		}
+	}
+	var got []int
+	box.Drain(func(n int) {
+		got = append(got, n)
+		_ = box.TrySend(-1) // one that goes on talking does not keep it
+	})
+	if len(got) != sent || sent > 0 && (got[0] != 0 || got[sent-1] != sent-1) {
+		t.Errorf("drained %v of %d", got, sent)
+	}
+}
+
 func TestAskGivesUpOnASilentActor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		box := mailbox.New[question](0)

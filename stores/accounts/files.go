@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -44,8 +45,8 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	orElse(&c.MaxBytes, 64<<20)
-	orElse(&c.Every, time.Second)
+	c.MaxBytes = cmp.Or(c.MaxBytes, 64<<20)
+	c.Every = cmp.Or(c.Every, time.Second)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

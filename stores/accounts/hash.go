@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -58,17 +59,10 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
-	orElse(&l.Rounds, 1_000_000)
-	orElse(&l.Cost, 14)
-	orElse(&l.Memory, 64<<20)
+	l.Rounds = cmp.Or(l.Rounds, 1_000_000)
+	l.Cost = cmp.Or(l.Cost, 14)
+	l.Memory = cmp.Or(l.Memory, 64<<20)
 	return l
-}
-
-func orElse[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // matcher compares a password with a hash.

@@ -1,6 +1,9 @@
 package accounts
 
-import "hash/maphash"
+import (
+	"cmp"
+	"hash/maphash"
+)
 
 // System names the files of the source mod_auth_unix.c. Empty ones are the
 // usual ones in /etc.
@@ -13,9 +16,9 @@ type System struct {
 // not read the hashes. Rights given up later do not matter until a file
 // changes: then what it said last still counts, which the log says.
 func OpenSystem(s System) (*Files, error) {
-	orElse(&s.Passwd, "/etc/passwd")
-	orElse(&s.Shadow, "/etc/shadow")
-	orElse(&s.Group, "/etc/group")
+	s.Passwd = cmp.Or(s.Passwd, "/etc/passwd")
+	s.Shadow = cmp.Or(s.Shadow, "/etc/shadow")
+	s.Group = cmp.Or(s.Group, "/etc/group")
 	s.Users, s.Groups = []File{{Path: s.Passwd}}, []File{{Path: s.Group}}
 	cfg := s.withDefaults()
 	f := &Files{cfg: cfg, name: "mod_auth_unix.c", seed: maphash.MakeSeed()}
