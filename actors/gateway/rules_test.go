@@ -97,6 +97,31 @@ Deny from 192.0.2.9
 	}
 }
 
+// TestRules_by_class: one set of settings, and rules for each class.
+func TestRules_by_class(t *testing.T) {
+	r, own := regimeOf(t, proxied+`
+<Class lan>
+From 192.0.2.0/24
+</Class>
+<Limit STOR>
+DenyClass lan
+</Limit>
+<IfUser tom>
+<Limit STOR>
+AllowClass lan
+</Limit>
+</IfUser>`)
+	other := *own
+	r.of("lan").enforce(own)
+	r.of("").enforce(&other)
+	if own.Dialogue.Rules.Refuses("STOR", by("joe")) == "" || other.Dialogue.Rules.Refuses("STOR", by("joe")) != "" {
+		t.Error("a rule about a class is for another one")
+	}
+	if own.Later(by("tom")).Dialogue.Rules.Refuses("STOR", by("tom")) != "" {
+		t.Error("the section for a user forgets the class")
+	}
+}
+
 // TestRules_lose_nothing: what a setup has that is not in its settings, a variant of it has, too.
 func TestRules_lose_nothing(t *testing.T) {
 	r, own := regimeOf(t, proxied+"<IfAuthenticated>\nDenyFilter x\n</IfAuthenticated>")
