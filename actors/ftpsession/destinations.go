@@ -78,25 +78,27 @@ func (s *Session) placeFound(found messages.DestinationResolved) messages.ToSess
 	return s.judged(found)
 }
 
-// dataForbidden ends a transfer whose data connection would lead to where clients
-// are not taken.
-func (s *Session) dataForbidden(a dialogue.StartData) bool {
-	if s.setup.Guard == nil || a.Back.Listen {
-		return false
+// template is what the dialogue needs to know of the present setup.
+func (s *Session) template() dialogue.Config {
+	cfg := s.setup.dialogue()
+	if s.setup.Guard != nil {
+		cfg.DataRefused = s.dataRefused
+	}
+	return cfg
+}
+
+// dataRefused judges an address for data that the destination names. The backend has
+// heard of no transfer yet: one that waits for a connection that never comes answers
+// nothing else meanwhile.
+func (s *Session) dataRefused(at netip.AddrPort) error {
+	if s.setup.Guard == nil {
+		return nil
 	}
 	guard, err := s.setup.Guard()
-	if err == nil {
-		err = guard.CheckData(a.Back.Addr, s.back.remote.Addr())
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		return false
-	}
-	s.proxyLog(zerolog.WarnLevel).Err(err).Msg("the destination names an address for data that nobody is taken to")
-	s.dropOffers()
-	s.queue = append(s.queue, messages.TransferFinished{
-		Transfer: a.Transfer, Err: err, Reason: "Operation not permitted", Side: messages.BackSide, Stage: messages.StageOpen,
-	})
-	return true
+	return guard.CheckData(at, s.back.remote.Addr())
 }
 
 // explained adds what the client may be told.

@@ -180,9 +180,6 @@ func (s *Session) dropOffer(side messages.Side) {
 }
 
 func (s *Session) startData(ctx context.Context, a dialogue.StartData) {
-	if s.dataForbidden(a) {
-		return
-	}
 	cfg := &s.setup.Dialogue
 	client, server := s.client.Addr(), s.back.remote.Addr()
 	front := s.leg(a.Front, messages.FrontSide, s.local.Addr(), func(peer netip.Addr) bool {

@@ -164,7 +164,7 @@ func (s *Session) switchServer(ctx context.Context, name string) {
 		s.execute(ctx, s.mind.Stay(now))
 	default:
 		s.setup, s.search, s.named = other, nil, name
-		cfg := other.dialogue()
+		cfg := s.template()
 		s.execute(ctx, s.mind.Switch(&cfg, now))
 	}
 }

@@ -208,7 +208,7 @@ func (s *Session) open(ctx context.Context) error {
 	}
 	s.front = front
 	s.kids.Go(ctx, front) // ends when the connection is closed
-	cfg := s.setup.dialogue()
+	cfg := s.template()
 	cfg.Client, cfg.Local = s.client, s.local
 	now := time.Now()
 	s.mind = dialogue.New(cfg, now)

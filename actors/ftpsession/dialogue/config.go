@@ -45,6 +45,10 @@ type Config struct {
 	// there is none.
 	OwnListener func(netip.AddrPort) bool
 
+	// DataRefused says why the backend's data is not fetched from, or brought to, an
+	// address that it names; nil, or a nil answer: it is.
+	DataRefused func(netip.AddrPort) error
+
 	TimeoutLogin      time.Duration
 	TimeoutIdle       time.Duration
 	TimeoutNoTransfer time.Duration

@@ -255,6 +255,9 @@ func (m *Machine) passiveAddr(verb string, r ftp.Reply) (netip.AddrPort, error) 
 	if err == nil && m.isOurs(addr) {
 		err = errOurs
 	}
+	if err == nil && m.cfg.DataRefused != nil {
+		err = m.cfg.DataRefused(addr)
+	}
 	return addr, err
 }
 

@@ -219,6 +219,6 @@ func (cfg *Config) Changed(to Config) Config {
 	to.RetryCount, to.TimeoutConnect = cfg.RetryCount, cfg.TimeoutConnect
 	to.TLS, to.BackendTLS, to.Protection = cfg.TLS, cfg.BackendTLS, cfg.Protection
 	to.Direct.On, to.ShowFeatures, to.IgnoreForeign, to.AllowForeign = cfg.Direct.On, cfg.ShowFeatures, cfg.IgnoreForeign, cfg.AllowForeign
-	to.AsciiDefault, to.OwnListener = cfg.AsciiDefault, cfg.OwnListener
+	to.AsciiDefault, to.OwnListener, to.DataRefused = cfg.AsciiDefault, cfg.OwnListener, cfg.DataRefused
 	return to
 }
