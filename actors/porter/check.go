@@ -250,8 +250,11 @@ func (c *check) verify(ctx context.Context, s stores.Credential) (right bool, er
 		defer func() { <-c.porter.slots }()
 	case <-ctx.Done():
 		cause := context.Cause(ctx)
-		if c.raise(busy); errors.Is(cause, ErrEnding) {
-			c.verdict.why = ending
+		switch {
+		case errors.Is(cause, ErrEnding):
+			c.raise(ending)
+		case c.verdict.err == nil: // else it was a source that took the time
+			c.raise(busy)
 		}
 		return false, cause
 	}
