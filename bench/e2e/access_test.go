@@ -236,7 +236,7 @@ func TestSections_for_users(t *testing.T) {
 	t.Parallel()
 	tg := checkingGateway(t, peers.ProFTPD,
 		"<Limit DELE>\nDenyAll\n</Limit>",
-		"<IfGroup staff>\n  <Limit DELE>\n    AllowAll\n  </Limit>\n  TransferLog DIR/staff.log\n</IfGroup>",
+		"<IfGroup staff>\n  <Limit DELE>\n    AllowAll\n  </Limit>\n  TransferLog DIR/staff.log\n  MaxRetrieveFileSize 2 B\n</IfGroup>",
 		"<IfUser ann>\n  <Limit WRITE>\n    DenyAll\n  </Limit>\n  DenyFilter secret\n</IfUser>",
 		"<IfAuthenticated>\n  <Limit MKD>\n    DenyAll\n  </Limit>\n  ProxyReverseServers ftp://127.0.0.1:1\n</IfAuthenticated>")
 	tg.put(t, "kept", []byte("kept"))
@@ -246,7 +246,16 @@ func TestSections_for_users(t *testing.T) {
 	ann.Must(550, "DELE sams")
 	sam.Must(250, "DELE sams")
 	sam.Must(550, "MKD d")
-	sam.Must(550, "RETR secret") // there is none
+	d := sam.Data(peers.EPSV)
+	sam.Send("RETR kept") // of four bytes
+	r := sam.Reply()
+	if r.Code/100 == 1 {
+		d.Close()
+		r = sam.Reply()
+	}
+	if r.Code/100 != 5 && r.Code/100 != 4 {
+		t.Errorf("a file that is too large for sam is answered %q", r)
+	}
 	if r := ann.Cmd("RETR secret"); r.String() != "550 secret: Forbidden command argument" {
 		t.Errorf("ann hears %q", r)
 	}
