@@ -55,12 +55,10 @@ func isPeer(t *testing.T, conn *net.TCPConn, want string) {
 }
 
 func TestDirectTransfers(t *testing.T) {
-	lines := []string{directly, "TimeoutIdle 2", "TimeoutStalled 1", "ProxyTimeoutLinger 1"}
-	inBothRoles(t, lines, func(t *testing.T, tg target, enter func() *peers.Control) {
+	inBothRoles(t, []string{directly}, func(t *testing.T, tg target, enter func() *peers.Control) {
 		body := noise(3 << 20)
 		tg.put(t, "f", body)
 		tg.put(t, "big", noise(big))
-		tg.put(t, "long", noise(big))
 		// EPSV names no address: clients look for its port at the gateway.
 		for _, mode := range []peers.Mode{peers.PASV, peers.PORT, peers.EPRT} {
 			t.Run(string(mode), func(t *testing.T) {
@@ -83,22 +81,6 @@ func TestDirectTransfers(t *testing.T) {
 				c.Must(221, "QUIT")
 			})
 		}
-		t.Run("a_long_one_outlives_all_limits", func(t *testing.T) {
-			c := enter()
-			d := c.Begin(peers.PASV, "RETR long")
-			if _, err := io.ReadFull(d.Open(), make([]byte, 64<<10)); err != nil {
-				t.Fatal(err)
-			}
-			// Longer than the limits of idleness, stalling and the last word.
-			if r, err := c.ReplyErr(4 * time.Second); !isTimeout(err) {
-				t.Fatalf("it was cut with %q (%v)", r, err)
-			}
-			if _, err := io.Copy(io.Discard, d.Open()); err != nil {
-				t.Fatal(err)
-			}
-			c.Expect(226)
-			c.Must(257, "PWD")
-		})
 		t.Run("ABOR", func(t *testing.T) {
 			c := enter()
 			d := c.Begin(peers.PASV, "RETR big")
@@ -144,6 +126,26 @@ func TestDirectTransfers(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestDirectTransfers_outlive_all_limits: of idleness, of a stall and of the last word, as nobody here sees
+// whether they stand still.
+func TestDirectTransfers_outlive_all_limits(t *testing.T) {
+	ended := make(chan struct{})
+	s := peers.Script{On: handlers{"RETR": func(v *peers.Visit) {
+		v.Reply("150 this will take a while\r\n")
+		<-ended
+		v.Reply("226 done\r\n")
+	}}}
+	c, _ := oddBackend(t, s, directly, "TimeoutIdle 5", "TimeoutNoTransfer 5", "TimeoutStalled 1", "ProxyTimeoutLinger 1")
+	c.Must(150, "RETR f")
+	r, err := c.ReplyErr(8 * time.Second)
+	close(ended)
+	if !isTimeout(err) {
+		t.Fatalf("it was cut with %q (%v)", r, err)
+	}
+	c.Expect(226)
+	c.Must(257, "PWD")
 }
 
 // TestDirectTransfers_relay_what_is_said: to the letter, save what is no line of FTP.
