@@ -93,6 +93,26 @@ func TestListNobodyUnderstands(t *testing.T) {
 	}
 }
 
+// A file is no directory, whatever the backend says: its list lacks what the one of the
+// root had.
+func TestListOfAFile(t *testing.T) {
+	const file = "-rw-r--r-- 1 a b 5 Jan  1  2020 f\r\n"
+	r := translated(t, dialogue.ListByLIST, map[string]func(*visit, string){"LIST": func(v *visit, arg string) {
+		if arg == "-aln" {
+			lists("drwxr-xr-x 2 a b 5 Jan  1  2020 .\r\n"+file)(v, arg)
+			return
+		}
+		lists(file)(v, arg)
+	}})
+	for _, c := range []struct{ command, answer string }{{"MLSD", "226 "}, {"MLSD f", "550 "}, {"MLSD", "226 "}} {
+		if _, err := r.fetched(c.command); err != nil {
+			t.Error(err)
+		}
+		r.hear("150 ")
+		r.hear(c.answer)
+	}
+}
+
 // A list that breaks off stays broken, however much of it was translated, and leaves
 // nothing behind for the next one.
 func TestListThatBreaksOff(t *testing.T) {
