@@ -72,6 +72,43 @@ func TestClaim05_BounceInEveryForm(t *testing.T) {
 	})
 }
 
+// TestClaim05_BounceByIPv6: an IPv6 client has no IPv4 address, however it is written.
+func TestClaim05_BounceByIPv6(t *testing.T) {
+	if probe, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		peers.GiveUp(t, fmt.Errorf("%w: an IPv6 loopback address (enable IPv6): %w", peers.ErrUnavailable, err))
+	} else {
+		_ = probe.Close()
+	}
+	peers.RequireGateway(t)
+	s := peers.StartScripted(t, peers.Script{Files: map[string][]byte{"f": fortress}})
+	g, port := peers.NewGateway(t), freePort(t)
+	g.Configure(strings.Replace(configuration(g, port, []string{s.URL()}), "DefaultAddress 127.0.0.1", "DefaultAddress ::1", 1))
+	addr := net.JoinHostPort("::1", strconv.Itoa(port))
+	g.Start(addr)
+	third := startBystander(t, "127.0.0.1")
+	c := peers.Dial(t, addr).Login("bob", "x")
+	began := len(s.Events())
+	lines := []string{
+		"PORT " + peers.PortArgument(third.at()), "EPRT " + peers.ExtendedArgument(third.at()), fmt.Sprintf("EPRT |2|::ffff:127.0.0.1|%d|", third.at().Port),
+		fmt.Sprintf("EPRT |2|::127.0.0.1|%d|", third.at().Port), "EPRT |2|2001:db8::7|40000|", "EPRT |2|fe80::1|40000|", "EPRT |2|::1|1023|",
+		fmt.Sprintf("EPRT |2|::1|%d|", port),
+	}
+	for _, line := range lines {
+		c.Must(500, "%s", line)
+	}
+	c.Must(501, "PASV")
+	if heard := heardSince(s, began); len(heard) > 0 {
+		t.Errorf("the backend heard %q", heard)
+	}
+	for _, mode := range []peers.Mode{peers.EPSV, peers.EPRT} {
+		sameBytes(t, "afterwards", c.Fetch(mode, "RETR f"), fortress)
+	}
+	inTheLog(t, g, "possible bounce attack", len(lines))
+	if calls := third.wasCalled(); len(calls) > 0 {
+		t.Errorf("the third host was called by %v", calls)
+	}
+}
+
 // TestClaim05_OwnListeners: not even where every address is allowed; nor below port 1024.
 func TestClaim05_OwnListeners(t *testing.T) {
 	inEveryRole(t, plainScript, []string{"AllowForeignAddress on"}, func(t *testing.T, b *besieged) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/sluice-gateway/sluice/bench/peers"
 )
@@ -60,7 +61,8 @@ func heardSince(s *peers.Scripted, n int) []string {
 
 // victim reports a backend's line that is the second half of somebody's first, or not even a line.
 func victim(line string) bool {
-	verb, _, _ := strings.Cut(strings.TrimLeft(line, " \xff\xf4\xf2"), " ")
+	signal := func(r rune) bool { return r == ' ' || r == utf8.RuneError }
+	verb, _, _ := strings.Cut(strings.TrimLeftFunc(line, signal), " ")
 	return strings.EqualFold(verb, "DELE") || strings.ContainsAny(line, "\r\x00")
 }
 

@@ -59,7 +59,7 @@ func MayLeaveFrom(port uint16) error {
 	if err != nil {
 		return fmt.Errorf("trying port %d: %w", port, err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }() // it was for the bind alone
 	err = share(fd)
 	if err == nil {
 		err = unix.Bind(fd, &unix.SockaddrInet4{Port: int(port)})
