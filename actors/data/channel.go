@@ -138,6 +138,9 @@ type fault struct {
 // everything over TLS is still given the time to say goodbye then.
 func (c *Channel) Run(ctx context.Context) error {
 	f := c.transfer(ctx)
+	if f != nil {
+		c.awaitFirstWord()
+	}
 	c.closeAll(f == nil)
 	if c.deflater != nil {
 		c.cfg.Pipes.deflaters.give(c.deflater)
