@@ -40,13 +40,14 @@ func (e *SizeError) Unwrap() error {
 // gate is what content has to pass one byte after the other: a throttle, a limit
 // of size, or both. A nil one lets everything through at once.
 type gate struct {
-	bucket *bucket // nil: no throttle
-	limit  int64   // 0: none
-	upload bool
-	passed int64
-	done   <-chan struct{} // the session broke the transfer off
-	broken <-chan struct{} // the source did; nil: the caller finds out itself
-	timer  *time.Timer     // of a throttle, made with the first wait
+	bucket  *bucket // nil: no throttle
+	granted time.Time
+	limit   int64 // 0: none
+	upload  bool
+	passed  int64
+	done    <-chan struct{} // the session broke the transfer off
+	broken  <-chan struct{} // the source did; nil: the caller finds out itself
+	timer   *time.Timer     // of a throttle, made with the first wait
 }
 
 func newGate(cfg *Config, done <-chan struct{}) *gate {
@@ -67,8 +68,10 @@ func (g *gate) await(want int) (n int, waited bool, err error) {
 		return want, false, nil
 	}
 	for {
-		n, wait := g.bucket.grant(time.Now(), want)
+		now := time.Now()
+		n, wait := g.bucket.grant(now, want)
 		if n > 0 {
+			g.granted = now
 			return n, waited, nil
 		}
 		if err := g.sleep(wait); err != nil {
@@ -98,6 +101,9 @@ func (g *gate) sleep(d time.Duration) error {
 // with an error those up to the limit.
 func (g *gate) pass(n int) (keep int, err error) {
 	if g.bucket != nil {
+		if time.Since(g.granted) > rateBurst {
+			g.bucket.told = false // it was the source that was waited for
+		}
 		g.bucket.spend(n)
 	}
 	if left := g.limit - g.passed; g.limit > 0 && int64(n) > left {

@@ -116,3 +116,45 @@ func TestThrottleIsBrokenOffAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// What a source did not send in time it may not send faster later: it was not we who
+// had it wait.
+func TestThrottleSavesNothingForALateSource(t *testing.T) {
+	const rate = 4 << 20
+	eachPath(t, func(t *testing.T, path func(*Config)) {
+		t.Parallel()
+		r := start(t, upload, path, func(c *Config) { c.Rate, c.Stalled = Rate{BytesPerSecond: rate}, patience })
+		got := receive(r.dest)
+		content := noise(11, rate)
+		time.Sleep(time.Second) // the silence, no synchronisation
+		began := time.Now()
+		var wg conc.WaitGroup
+		wg.Go(func() { send(t, r.source, content) })
+		hear[messages.DataEnded](t, r)
+		if took := time.Since(began); took < time.Second-rateBurst-rateTick-10*time.Millisecond {
+			t.Errorf("a second's worth took %v", took)
+		}
+		r.ch.Settle(true)
+		got.wg.Wait()
+		r.dest.Close()
+		hear[messages.TransferFinished](t, r)
+		wg.Wait()
+	})
+}
+
+func TestGateTellsALateSourceFromALateProcessor(t *testing.T) {
+	for claim, c := range map[string]struct {
+		took time.Duration
+		told bool
+	}{
+		"it came at once":             {0, true},
+		"the source was waited for":   {rateBurst + time.Second, false},
+		"nearly as long as is normal": {rateBurst / 3, true},
+	} {
+		g := &gate{bucket: newBucket(Rate{BytesPerSecond: 1000}), granted: time.Now().Add(-c.took)}
+		g.bucket.told = true
+		if _, err := g.pass(1); err != nil || g.bucket.told != c.told {
+			t.Errorf("%s: told %v, %v", claim, g.bucket.told, err)
+		}
+	}
+}
