@@ -26,7 +26,7 @@ func GiveUp(t testing.TB, why string) {
 // NeedIPv6 gives up where ::1 is no address of this machine.
 func NeedIPv6(t testing.TB) {
 	t.Helper()
-	ln, err := net.Listen("tcp6", "[::1]:0")
+	ln, err := net.ListenTCP("tcp6", &net.TCPAddr{IP: net.IPv6loopback})
 	if err != nil {
 		GiveUp(t, "there is no IPv6 loopback here")
 		return
@@ -66,7 +66,7 @@ func UnownedPair(t testing.TB) (dialled, accepted *net.TCPConn) {
 // Refused is an address where nobody listens any more.
 func Refused(t testing.TB) netip.AddrPort {
 	t.Helper()
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +95,9 @@ func Blackhole(t testing.TB) netip.AddrPort {
 		t.Fatalf("%v is no address of IPv4", name)
 	}
 	at := netip.AddrPortFrom(netip.AddrFrom4(own.Addr), uint16(own.Port))
+	short := net.Dialer{Timeout: 200 * time.Millisecond}
 	for range 8 {
-		conn, err := net.DialTimeout("tcp4", at.String(), 200*time.Millisecond)
+		conn, err := short.DialContext(t.Context(), "tcp4", at.String())
 		if err != nil {
 			return at
 		}
