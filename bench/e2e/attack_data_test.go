@@ -19,6 +19,7 @@ func plainScript() peers.Script { return peers.Script{} }
 
 // TestClaim05_BounceInEveryForm: no client has the gateway connect to anybody but itself.
 func TestClaim05_BounceInEveryForm(t *testing.T) {
+	t.Parallel()
 	inEveryRole(t, plainScript, nil, func(t *testing.T, b *besieged) {
 		third := startBystander(t, "127.0.0.2")
 		c := b.login(t, "127.0.0.5")
@@ -74,6 +75,7 @@ func TestClaim05_BounceInEveryForm(t *testing.T) {
 
 // TestClaim05_BounceByIPv6: an IPv6 client has no IPv4 address, however it is written.
 func TestClaim05_BounceByIPv6(t *testing.T) {
+	t.Parallel()
 	if probe, err := net.Listen("tcp", "[::1]:0"); err != nil {
 		peers.GiveUp(t, fmt.Errorf("%w: an IPv6 loopback address (enable IPv6): %w", peers.ErrUnavailable, err))
 	} else {
@@ -111,6 +113,7 @@ func TestClaim05_BounceByIPv6(t *testing.T) {
 
 // TestClaim05_OwnListeners: not even where every address is allowed; nor below port 1024.
 func TestClaim05_OwnListeners(t *testing.T) {
+	t.Parallel()
 	inEveryRole(t, plainScript, []string{"AllowForeignAddress on"}, func(t *testing.T, b *besieged) {
 		c := b.login(t, "127.0.0.5")
 		own := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: portOf(t, b.addr)}
@@ -164,6 +167,7 @@ const gang = 8
 // TestClaim07_TheftOfPassivePorts: strangers who are first at an offered port get nothing, leave nothing, and
 // keep nobody from it.
 func TestClaim07_TheftOfPassivePorts(t *testing.T) {
+	t.Parallel()
 	poison := func(conn net.Conn) { _, _ = conn.Write([]byte("poison")) }
 	inEveryRole(t, plainScript, nil, func(t *testing.T, b *besieged) {
 		for _, mode := range []peers.Mode{peers.PASV, peers.EPSV} {
@@ -213,6 +217,7 @@ func TestClaim07_TheftOfPassivePorts(t *testing.T) {
 
 // TestClaim07_TheftInTLS: the same with protected data, where thieves have a session of their own to resume.
 func TestClaim07_TheftInTLS(t *testing.T) {
+	t.Parallel()
 	for _, version := range versions {
 		t.Run(string(version), func(t *testing.T) {
 			t.Parallel()
@@ -255,6 +260,7 @@ func TestClaim07_TheftInTLS(t *testing.T) {
 
 // TestClaim07_TheftFromActiveBackends: the port that a backend is told of is the backend's.
 func TestClaim07_TheftFromActiveBackends(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []string{"PORT", "EPRT"} {
 		t.Run(policy, func(t *testing.T) {
 			// Before the backend comes, strangers have been there.
@@ -290,6 +296,7 @@ func TestClaim07_TheftFromActiveBackends(t *testing.T) {
 
 // TestClaim06_ThirdHosts: a backend that names another host has nobody connected to it.
 func TestClaim06_ThirdHosts(t *testing.T) {
+	t.Parallel()
 	third := startBystander(t, "127.0.0.9")
 	own := 0 // the gateway's port; it is known before the backend is asked
 	replies := map[string]string{

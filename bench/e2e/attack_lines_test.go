@@ -68,6 +68,7 @@ func victim(line string) bool {
 
 // TestClaim03_InjectionInEveryArgument: no argument of no verb holds the beginning of another command.
 func TestClaim03_InjectionInEveryArgument(t *testing.T) {
+	t.Parallel()
 	inEveryRole(t, plainScript, nil, func(t *testing.T, b *besieged) {
 		c := b.login(t, "127.0.0.1")
 		began, refused := len(b.s.Events()), 0
@@ -94,6 +95,7 @@ func TestClaim03_InjectionInEveryArgument(t *testing.T) {
 
 // TestClaim03_TelnetInEveryArgument: signals are taken out, and what is left is one argument.
 func TestClaim03_TelnetInEveryArgument(t *testing.T) {
+	t.Parallel()
 	inEveryRole(t, plainScript, []string{"TimeoutIdle 20"}, func(t *testing.T, b *besieged) {
 		for name, signal := range signals {
 			c := b.login(t, "127.0.0.1")
@@ -127,6 +129,7 @@ func TestClaim03_TelnetInEveryArgument(t *testing.T) {
 
 // TestClaim03_InjectionBeforeTheLogin: nor does a user name, a password or a destination.
 func TestClaim03_InjectionBeforeTheLogin(t *testing.T) {
+	t.Parallel()
 	inEveryRole(t, plainScript, nil, func(t *testing.T, b *besieged) {
 		rightful := b.login(t, "127.0.0.1")
 		began := len(b.s.Events())
@@ -161,6 +164,7 @@ func TestClaim03_InjectionBeforeTheLogin(t *testing.T) {
 // TestClaim03_BareLineFeeds: one ends a line, as it does for many servers, so none is within one. What follows is
 // the client's next command, to which all rules apply.
 func TestClaim03_BareLineFeeds(t *testing.T) {
+	t.Parallel()
 	inEveryRole(t, plainScript, nil, func(t *testing.T, b *besieged) {
 		c := b.enter(t, "127.0.0.1")
 		began := len(b.s.Events())
@@ -183,6 +187,7 @@ func TestClaim03_BareLineFeeds(t *testing.T) {
 
 // TestClaim03_LookedUpCredentials: what a list of backends says instead of the client is no more trusted.
 func TestClaim03_LookedUpCredentials(t *testing.T) {
+	t.Parallel()
 	s := peers.StartScripted(t, peers.Script{Files: map[string][]byte{"f": fortress}})
 	dir := t.TempDir()
 	write := func(user, credentials string) {
@@ -222,6 +227,7 @@ func TestClaim03_LookedUpCredentials(t *testing.T) {
 
 // TestClaim03_TranslatedPaths: nor is what a rule makes of an argument.
 func TestClaim03_TranslatedPaths(t *testing.T) {
+	t.Parallel()
 	g, s, addr := oddGateway(t, peers.Script{Files: map[string][]byte{"f": fortress}},
 		"RewriteEngine on", "RewriteMap plain int:unescape", "RewriteCondition %m CWD", `RewriteRule ^(.*)$ "${plain:$1}"`)
 	c := peers.Dial(t, addr).Login("bob", "x")

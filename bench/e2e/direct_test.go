@@ -55,6 +55,7 @@ func isPeer(t *testing.T, conn *net.TCPConn, want string) {
 }
 
 func TestDirectTransfers(t *testing.T) {
+	t.Parallel()
 	inBothRoles(t, []string{directly}, func(t *testing.T, tg target, enter func() *peers.Control) {
 		body := noise(3 << 20)
 		tg.put(t, "f", body)
@@ -131,6 +132,7 @@ func TestDirectTransfers(t *testing.T) {
 // TestDirectTransfers_outlive_all_limits: of idleness, of a stall and of the last word, as nobody here sees
 // whether they stand still.
 func TestDirectTransfers_outlive_all_limits(t *testing.T) {
+	t.Parallel()
 	ended := make(chan struct{})
 	s := peers.Script{On: handlers{"RETR": func(v *peers.Visit) {
 		v.Reply("150 this will take a while\r\n")
@@ -150,6 +152,7 @@ func TestDirectTransfers_outlive_all_limits(t *testing.T) {
 
 // TestDirectTransfers_relay_what_is_said: to the letter, save what is no line of FTP.
 func TestDirectTransfers_relay_what_is_said(t *testing.T) {
+	t.Parallel()
 	said := []string{"PORT 10,9,8,7,0,22", "EPRT |2|2001:db8::7|40000|", "EPRT |9|x|", "EPSV ALL", "PASV", "PORT nonsense"}
 	c, s := oddBackend(t, peers.Script{On: handlers{
 		"PASV": func(v *peers.Visit) { v.Reply("227 over there =203,0,113,66,0,22\r\n") },
@@ -179,6 +182,7 @@ func TestDirectTransfers_relay_what_is_said(t *testing.T) {
 
 // TestClaim05_BounceByDirectTransfers: where AllowForeignAddress is written, it holds for these, too.
 func TestClaim05_BounceByDirectTransfers(t *testing.T) {
+	t.Parallel()
 	g, s, addr := oddGateway(t, peers.Script{}, directly, "<Class friends>\nFrom 127.0.0.2\n</Class>", "AllowForeignAddress friends")
 	c := peers.Dial(t, addr).Login("bob", "x")
 	for line, code := range map[string]int{
@@ -199,6 +203,7 @@ func TestClaim05_BounceByDirectTransfers(t *testing.T) {
 
 // TestDirectTransfers_in_TLS: data connections are secured by the server itself, or there are none.
 func TestDirectTransfers_in_TLS(t *testing.T) {
+	t.Parallel()
 	for _, kind := range peers.Kinds() {
 		for _, policy := range []string{"required", "client"} {
 			t.Run(fmt.Sprintf("%s/%s", kind, policy), func(t *testing.T) {
@@ -254,6 +259,7 @@ func TestDirectTransfers_in_TLS(t *testing.T) {
 
 // TestDirectTransfers_are_warned_of: by the check, and at the start.
 func TestDirectTransfers_are_warned_of(t *testing.T) {
+	t.Parallel()
 	s := peers.StartScripted(t, peers.Script{})
 	g, _ := startGateway(t, []string{s.URL()}, directly, "TransferRate RETR 100")
 	for _, what := range []string{"UseDirectDataTransfers keeps data away from the gateway", "no PORT is kept from third hosts", "TransferRate: has no effect"} {

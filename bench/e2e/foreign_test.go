@@ -74,6 +74,7 @@ func fetchedFrom(t *testing.T, c *peers.Control, host string) (got []byte, refus
 // TestAllowForeignAddress: on, off or a class, for all or for some clients; for who connects as for who is
 // connected to.
 func TestAllowForeignAddress(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		lines        []string
 		client, host string
@@ -150,6 +151,7 @@ func elsewhere(t *testing.T, at, named string) peers.Script {
 
 // TestForeignBackends: AllowForeignAddress and IgnoreForeignAddress of ProxyOptions, for all or for some clients.
 func TestForeignBackends(t *testing.T) {
+	t.Parallel()
 	const allow, ignore, annex = "ProxyOptions AllowForeignAddress", "ProxyOptions IgnoreForeignAddress", "127.0.0.46"
 	some := func(option string) []string {
 		return []string{trustedClass, "<IfClass trusted>\n" + option + "\n</IfClass>"}
@@ -196,6 +198,7 @@ func TestForeignBackends(t *testing.T) {
 // TestForeignActiveBackends: who may come in place of a backend that was told where to connect to. The backend
 // sends somebody else first and comes itself then.
 func TestForeignActiveBackends(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		option string
 		taken  bool // the other one is

@@ -9,6 +9,7 @@ import (
 
 // TestForward_ShowBanner: with the option, and only with it, clients hear where they have come to.
 func TestForward_ShowBanner(t *testing.T) {
+	t.Parallel()
 	server := peers.Start(t, peers.VSFTPD, peers.Options{})
 	for name, lines := range map[string][]string{"on": {"ProxyOptions ShowBanner"}, "off": nil} {
 		t.Run(name, func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 // TestListingClients has clients mirror, list and parse what the gateway makes of the
 // lists of real servers.
 func TestListingClients(t *testing.T) {
+	t.Parallel()
 	everyGateway(t, func(t *testing.T, tg target) {
 		furnish(t, tg.server.Home)
 		t.Run("lftp_mirrors_a_tree", func(t *testing.T) { lftpMirrors(t, tg) })
@@ -132,6 +133,7 @@ func bytewiseNames(got map[string]shownFacts) map[string]shownFacts {
 // TestListingByMLSD has old clients, that know LIST and NLST alone, served from the
 // MLSD of servers; what MLSD cannot say passes as it is.
 func TestListingByMLSD(t *testing.T) {
+	t.Parallel()
 	everyGateway(t, func(t *testing.T, tg target) {
 		furnish(t, tg.server.Home)
 		c := tg.login(t)

@@ -40,6 +40,7 @@ func shelf(t *testing.T, verb string) (peers.Script, []recorded) {
 // TestListingsOfAllFamilies takes the lists of twelve kinds of servers through a running
 // gateway, in clear and in TLS.
 func TestListingsOfAllFamilies(t *testing.T) {
+	t.Parallel()
 	peers.RequireGateway(t)
 	for _, front := range []leg{plain, explicit} {
 		t.Run(string(front), func(t *testing.T) {
@@ -72,6 +73,7 @@ func TestListingsOfAllFamilies(t *testing.T) {
 
 // TestListingsFromMLSD takes the other way: MLSD becomes the lists of old clients.
 func TestListingsFromMLSD(t *testing.T) {
+	t.Parallel()
 	peers.RequireGateway(t)
 	script, all := shelf(t, "MLSD")
 	c, _ := oddBackend(t, script, "ProxyDirectoryListPolicy MLSD")
@@ -96,6 +98,7 @@ func TestListingsFromMLSD(t *testing.T) {
 
 // TestListingWithoutOptions has a backend that knows no options of LIST.
 func TestListingWithoutOptions(t *testing.T) {
+	t.Parallel()
 	peers.RequireGateway(t)
 	for _, tt := range []struct {
 		code    int
@@ -129,6 +132,7 @@ func TestListingWithoutOptions(t *testing.T) {
 // TestClaim21_TruncatedListing: half a list is never a whole one, whatever became of
 // its lines.
 func TestClaim21_TruncatedListing(t *testing.T) {
+	t.Parallel()
 	const half = "-rw-r--r--   1 a b 5 Jan 01 00:00 one\r\n-rw-r--r--   1 a b 5 Jan 01 00:00 tw"
 	for name, finish := range map[string]func(v *peers.Visit, cut, reset func()){
 		"data_closed_then_426":             func(v *peers.Visit, cut, _ func()) { cut(); v.Reply("426 broken\r\n") },
@@ -164,6 +168,7 @@ func TestClaim21_TruncatedListing(t *testing.T) {
 // TestClaim21_AbortedListing: a client that aborts a translated list hears of two ends,
 // neither of them of a whole list, and can go on.
 func TestClaim21_AbortedListing(t *testing.T) {
+	t.Parallel()
 	first := true
 	c, _ := oddBackend(t, peers.Script{On: handlers{"LIST": func(v *peers.Visit) {
 		if !first {
@@ -205,6 +210,7 @@ func TestClaim21_AbortedListing(t *testing.T) {
 
 // TestListingCompressed has a list translated and deflated on its way.
 func TestListingCompressed(t *testing.T) {
+	t.Parallel()
 	script, all := shelf(t, "LIST")
 	c, _ := oddBackend(t, script, byLIST, "DeflateEngine on")
 	c.Must(200, "MODE Z")
@@ -226,6 +232,7 @@ func TestListingCompressed(t *testing.T) {
 
 // TestListingThatNobodyUnderstands is told to the operator.
 func TestListingThatNobodyUnderstands(t *testing.T) {
+	t.Parallel()
 	peers.RequireGateway(t)
 	lists := map[string]string{"empty": "total 0\r\n", "strange": "+++ three things +++\r\nfoo\r\nbar\r\n"}
 	g, _, addr := oddGateway(t, peers.Script{On: handlers{"LIST": func(v *peers.Visit) {
@@ -254,6 +261,7 @@ func TestListingThatNobodyUnderstands(t *testing.T) {
 
 // TestListingFactsInTLS asks real servers over TLS on both sides.
 func TestListingFactsInTLS(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []peers.Kind{peers.VSFTPD, peers.ProFTPD} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()

@@ -13,6 +13,7 @@ const byLIST = "ProxyDirectoryListPolicy LIST UseSlink"
 // TestListingFacts asks real servers for MLSD, of which one has none, and compares
 // what is shown with the files.
 func TestListingFacts(t *testing.T) {
+	t.Parallel()
 	everyGateway(t, func(t *testing.T, tg target) {
 		furnish(t, tg.server.Home)
 		c := tg.login(t)

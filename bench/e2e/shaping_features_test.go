@@ -19,6 +19,7 @@ var asked = map[string]string{
 
 // FEAT promises nothing that would be answered as unknown, and hides nothing that the server tells of.
 func TestFeatures_are_kept(t *testing.T) {
+	t.Parallel()
 	everyLeg(t, []string{"DeflateEngine on"}, func(t *testing.T, tg target, c *peers.Control) {
 		tg.put(t, "f", noise(100))
 		feat := c.Cmd("FEAT")
@@ -54,6 +55,7 @@ func TestFeatures_are_kept(t *testing.T) {
 // A server that lists UTF8 has its say about OPTS, and Pure-FTPd knows no such option; to others it makes
 // no difference. Names are the same bytes in any case.
 func TestOptsUTF8(t *testing.T) {
+	t.Parallel()
 	everyGateway(t, func(t *testing.T, tg target) {
 		c := tg.login(t)
 		if r := c.Cmd("OPTS UTF8 ON"); r.Code != 200 && (tg.server.Kind != peers.PureFTPd || r.Code != 504) {
@@ -78,6 +80,7 @@ func TestOptsUTF8(t *testing.T) {
 
 // RANG and HASH are ProFTPD's; they pass as they are, and a range counts for what it is.
 func TestRanges_and_hashes(t *testing.T) {
+	t.Parallel()
 	peers.RequireGateway(t)
 	server := peers.Start(t, peers.ProFTPD, peers.Options{Extra: []string{"LoadModule mod_digest.c", "<IfModule mod_digest.c>", "DigestEngine on", "</IfModule>"}})
 	g, addr := startGateway(t, []string{server.URL()}, sizeLimits...)
@@ -106,6 +109,7 @@ func TestRanges_and_hashes(t *testing.T) {
 
 // AVBL is relayed, and FEAT tells of it in the server's words.
 func TestRelayedFeatures(t *testing.T) {
+	t.Parallel()
 	c, _ := oddBackend(t, peers.Script{Features: []string{"AVBL", "HASH SHA-256*;MD5", "SIZE", "CPSV", "XYZZY"},
 		On: map[string]func(*peers.Visit){"AVBL": func(v *peers.Visit) { v.Reply("213 4711\r\n") }}})
 	c.Login("bob", "x")

@@ -92,6 +92,7 @@ func (z zTarget) start(t *testing.T, l leg, lines ...string) target {
 
 // TestModeZ speaks MODE Z by hand: whatever the server can do, the client has it.
 func TestModeZ(t *testing.T) {
+	t.Parallel()
 	everyModeZ(t, func(t *testing.T, tg target, l leg) {
 		body := append(text(300_000), noise(200_000)...)
 		c := tg.enter(t, l, peers.ClientTLS(certificates(t)))
@@ -142,6 +143,7 @@ func TestModeZ(t *testing.T) {
 
 // TestModeZ_with_a_server uses it on that side alone: the server hears of it, the client does not.
 func TestModeZ_with_a_server(t *testing.T) {
+	t.Parallel()
 	body := noise(200_000) // what compresses well ProFTPD 1.3.8 refuses, gateway or not
 	for how, want := range map[string]int{"on": 1, "downloads": 3, "off": 0} {
 		for _, l := range []leg{plain, explicit} {
@@ -164,6 +166,7 @@ func TestModeZ_with_a_server(t *testing.T) {
 
 // A stream that is cut is no end of a file, although the connection ended as ever.
 func TestModeZ_cut_upload(t *testing.T) {
+	t.Parallel()
 	everyModeZ(t, func(t *testing.T, tg target, l leg) {
 		c := tg.enter(t, l, peers.ClientTLS(certificates(t)))
 		c.Must(200, "MODE Z")
@@ -194,6 +197,7 @@ func TestModeZ_cut_upload(t *testing.T) {
 
 // What travels is small; what is counted is the file.
 func TestModeZ_with_limits(t *testing.T) {
+	t.Parallel()
 	everyModeZ(t, func(t *testing.T, tg target, l leg) {
 		c := tg.enter(t, l, peers.ClientTLS(certificates(t)))
 		c.Must(200, "MODE Z")
@@ -210,6 +214,7 @@ func TestModeZ_with_limits(t *testing.T) {
 
 // lftp makes use of MODE Z unasked.
 func TestModeZ_of_lftp(t *testing.T) {
+	t.Parallel()
 	everyModeZ(t, func(t *testing.T, tg target, l leg) {
 		body := append(text(1<<20), noise(1<<20)...)
 		script := fmt.Sprintf("debug 9\nset ftp:use-mode-z yes\nopen -u %s,%s ftp://%s\n", tg.server.User, tg.server.Password, tg.addr)
@@ -239,6 +244,7 @@ func TestModeZ_of_lftp(t *testing.T) {
 
 // Without DeflateEngine nothing is compressed, whoever asks.
 func TestModeZ_off(t *testing.T) {
+	t.Parallel()
 	everyGateway(t, func(t *testing.T, tg target) {
 		body := noise(10_000)
 		tg.put(t, "f", body)

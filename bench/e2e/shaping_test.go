@@ -49,6 +49,7 @@ func tooMuch(t *testing.T, c *peers.Control, body []byte, command string) peers.
 
 // A file that is too large is cut, and nobody takes what there is of it for the whole.
 func TestFileSizeLimits_uploads(t *testing.T) {
+	t.Parallel()
 	everyLeg(t, sizeLimits, func(t *testing.T, tg target, c *peers.Control) {
 		body := noise(4 * mostBytes)
 		if r := tooMuch(t, c, body, "STOR cut"); r.String() != tooLargeUp {
@@ -104,6 +105,7 @@ func TestFileSizeLimits_uploads(t *testing.T) {
 // TestClaim22_BreakAfterHandshake breaks uploads off when the server has hardly done its handshake: a reset
 // that met it writing its session tickets would be lost on it.
 func TestClaim22_BreakAfterHandshake(t *testing.T) {
+	t.Parallel()
 	tg := secureTarget(t, peers.VSFTPD, explicit, explicit, peers.TLS13, sizeLimits...)
 	c := tg.enter(t, explicit, clientConfig(t, peers.TLS13))
 	body := noise(4 * mostBytes)
@@ -118,6 +120,7 @@ func TestClaim22_BreakAfterHandshake(t *testing.T) {
 }
 
 func TestFileSizeLimits_downloads(t *testing.T) {
+	t.Parallel()
 	everyLeg(t, sizeLimits, func(t *testing.T, tg target, c *peers.Control) {
 		body := noise(mostBytes + 1)
 		tg.put(t, "large", body)
@@ -146,6 +149,7 @@ func TestFileSizeLimits_downloads(t *testing.T) {
 
 // A backend that tells no sizes has its downloads cut in the middle.
 func TestFileSizeLimits_of_unknown_size(t *testing.T) {
+	t.Parallel()
 	body := noise(mostBytes + 1)
 	_, _, addr := oddGateway(t, peers.Script{
 		Files: map[string][]byte{"large": body, "all": body[:mostBytes]},
@@ -165,6 +169,7 @@ func TestFileSizeLimits_of_unknown_size(t *testing.T) {
 
 // Who may send how much depends on where a client comes from, and who it is.
 func TestFileSizeLimits_by_class_and_user(t *testing.T) {
+	t.Parallel()
 	_, s, addr := oddGateway(t, peers.Script{}, "<Class near>\nFrom 127.0.0.2\n</Class>",
 		"<IfClass near>\nMaxStoreFileSize 100 Kb\n</IfClass>", "<IfUser eve>\nMaxStoreFileSize 1 Kb\n</IfUser>")
 	body := noise(2 * mostBytes)
@@ -183,6 +188,7 @@ func TestFileSizeLimits_by_class_and_user(t *testing.T) {
 }
 
 func TestFileSizeLimits_of_clients(t *testing.T) {
+	t.Parallel()
 	everyGateway(t, func(t *testing.T, tg target) {
 		body := noise(2 * mostBytes)
 		tg.put(t, "large", body)
@@ -219,6 +225,7 @@ func least(t *testing.T, what string, want time.Duration, work func()) {
 }
 
 func TestTransferRate_of_real_servers(t *testing.T) {
+	t.Parallel()
 	lines := []string{"TransferRate APPE,STOR 100", "TransferRate RETR 100:204800", "TransferRate STOR,RETR 1"}
 	everyLeg(t, lines, func(t *testing.T, tg target, c *peers.Control) {
 		body := noise(400 << 10)
@@ -233,6 +240,7 @@ func TestTransferRate_of_real_servers(t *testing.T) {
 // Listings and what has no rate of its own go as fast as they can: at this rate none would come
 // to its end.
 func TestTransferRate_of_others(t *testing.T) {
+	t.Parallel()
 	everyGateway(t, func(t *testing.T, tg target) {
 		body := noise(1 << 20)
 		c := tg.login(t)
