@@ -1,6 +1,6 @@
 // Package dns finds the backends that a URL stands for: the addresses of its
 // host, the targets of its SRV records (RFC 2782), or the URL in its TXT
-// records, with how long that holds.
+// records, with how long that holds. And it finds the names of clients' addresses.
 //
 // Its rules:
 //   - A name in the hosts file is what that says; all others go to the servers,

@@ -182,7 +182,7 @@ func FuzzAnswer(f *testing.F) {
 func FuzzHosts(f *testing.F) {
 	f.Add([]byte("127.0.0.1 localhost\n::1 localhost # x\nfe80::1%lo0 l A.b.\n1.2.3 no\n::ffff:1.2.3.4 m\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		hosts, err := parseHosts(text)
+		hosts, _, err := parseHosts(text)
 		for name, addrs := range hosts {
 			if err == nil && (len(addrs) == 0 || len(addrs) > maxAddresses) {
 				t.Fatalf("%q is at %v", name, addrs)

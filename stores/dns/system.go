@@ -28,7 +28,8 @@ type files struct {
 	servers []netip.AddrPort
 	conf    *dns.ClientConfig // search list and ndots
 	hosts   map[string][]netip.Addr
-	trouble error // why not all of it could be read
+	names   map[netip.Addr]string // that hosts has for an address, the first of its lines
+	trouble error                 // why not all of it could be read
 }
 
 // system holds files and when they were read.
@@ -73,8 +74,8 @@ func (r *Resolver) files() *files {
 // be read is told to whoever finds no answer.
 func readFiles(cfg Config) *files {
 	conf, errConf := readResolv(cfg.Resolv)
-	hosts, errHosts := readHosts(cfg.Hosts)
-	f := &files{servers: cfg.Servers, conf: conf, hosts: hosts, trouble: errors.Join(errConf, errHosts)}
+	hosts, names, errHosts := readHosts(cfg.Hosts)
+	f := &files{servers: cfg.Servers, conf: conf, hosts: hosts, names: names, trouble: errors.Join(errConf, errHosts)}
 	if len(f.servers) == 0 {
 		for _, s := range conf.Servers {
 			if a, err := netip.ParseAddr(s); err == nil {
@@ -99,18 +100,19 @@ func readResolv(path string) (*dns.ClientConfig, error) {
 	return conf, err
 }
 
-func readHosts(path string) (map[string][]netip.Addr, error) {
+func readHosts(path string) (map[string][]netip.Addr, map[netip.Addr]string, error) {
 	text, err := read(path, maxHosts)
-	hosts, broken := parseHosts(text)
+	hosts, names, broken := parseHosts(text)
 	if broken != nil {
 		err = fmt.Errorf("reading %s: %w", path, broken)
 	}
-	return hosts, err
+	return hosts, names, err
 }
 
-// parseHosts reads hosts(5): an address and its names on each line.
-func parseHosts(text []byte) (map[string][]netip.Addr, error) {
-	hosts := map[string][]netip.Addr{}
+// parseHosts reads hosts(5): an address and its names on each line, the first of
+// which is the one that it is known by.
+func parseHosts(text []byte) (map[string][]netip.Addr, map[netip.Addr]string, error) {
+	hosts, names := map[string][]netip.Addr{}, map[netip.Addr]string{}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {
 		line, _, _ := strings.Cut(lines.Text(), "#")
@@ -122,6 +124,9 @@ func parseHosts(text []byte) (map[string][]netip.Addr, error) {
 		if err != nil {
 			continue // as every reader of this file does
 		}
+		if at := a.Unmap().WithZone(""); names[at] == "" {
+			names[at] = hostKey(fields[1])
+		}
 		for _, name := range fields[1:] {
 			key := hostKey(name)
 			if len(hosts[key]) < maxAddresses {
@@ -129,7 +134,7 @@ func parseHosts(text []byte) (map[string][]netip.Addr, error) {
 			}
 		}
 	}
-	return hosts, lines.Err()
+	return hosts, names, lines.Err()
 }
 
 func hostKey(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
