@@ -172,6 +172,7 @@ func (l *loader) checkServers(c *Config) {
 		at, _ := has(l.main.items, "ProxyDatastore")
 		l.report(Warning, at.pos, "ProxyDatastore", "no RedisServer is named; 127.0.0.1:6379 is used")
 	}
+	l.checkNameRules(c)
 	taken := map[netip.AddrPort]*Server{}
 	var fallback *Server
 	for _, s := range c.Servers {

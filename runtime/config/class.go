@@ -41,6 +41,7 @@ type AddressRule struct {
 	Prefix netip.Prefix // an address is a prefix of full length
 	Glob   string       // "10.1.*", "*.example.com", or a plain name; lower case
 	Suffix string       // ".example.com"; lower case
+	Pos    conf.Pos
 }
 
 // Match reports whether a client fits the rule, its negation included.
@@ -62,7 +63,7 @@ func (r AddressRule) plain(addr netip.Addr, name string) bool {
 	if globFits(r.Glob, addr.String()) {
 		return true
 	}
-	return name != "" && globFits(r.Glob, name)
+	return name != "" && r.AboutName() && globFits(r.Glob, name)
 }
 
 func globFits(glob, s string) bool {

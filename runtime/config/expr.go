@@ -67,6 +67,7 @@ func (c *call) addressRules() []AddressRule {
 			if problem != "" {
 				c.errorf(a.Pos, "'%s': %s", spec, problem)
 			}
+			rule.Pos = a.Pos
 			rules = append(rules, rule)
 		}
 	}
