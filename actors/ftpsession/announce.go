@@ -28,6 +28,10 @@ type Introduction struct {
 // Introduce is to be called before Run.
 func (s *Session) Introduce(by Introduction) { s.by = by }
 
+// Name gives the client its name in DNS, for rules about names and for logs. It is to
+// be called before Run.
+func (s *Session) Name(client string) { s.name = client }
+
 // dataBalancer tells who connects to data ports for clients; nil: nobody does.
 func (s *Session) dataBalancer() func(netip.Addr) bool {
 	all := s.setup.DataBalancers

@@ -196,7 +196,7 @@ func (s *Session) describe(r *logformat.Record) {
 	b, about := s.books, &s.setup.Books
 	r.Session, r.Server, r.Class = uint64(s.id), s.setup.Server, s.setup.Class
 	r.Host, r.PID, r.Version = about.Host, about.PID, about.Version
-	r.Client, r.Local = s.client, s.local
+	r.Client, r.ClientName, r.Local = s.client, s.name, s.local
 	r.UserSent, r.Group, r.Protocol = s.mind.User(), s.mind.Group(), string(messages.FTP)
 	if s.loggedIn.Load() {
 		r.User = r.UserSent

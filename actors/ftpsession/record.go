@@ -25,7 +25,7 @@ func (s *Session) record(a dialogue.RecordTransfer) {
 		return
 	}
 	m := messages.RecordTransfer{
-		Log: s.setup.TransferLog, Started: a.Began, Took: a.Took, Client: s.client.Addr(),
+		Log: s.setup.TransferLog, Started: a.Began, Took: a.Took, Client: s.client.Addr(), ClientName: s.name,
 		Bytes: a.Bytes, Path: a.Path, Type: messages.Binary, Direction: direction(a.Verb),
 		Mode: accessMode(a.User), User: a.User, Service: messages.FTP, Complete: a.Complete,
 	}

@@ -52,7 +52,7 @@ func (q *search) candidates() []messages.Backend {
 func (s *Session) checkLogin(ctx context.Context, a dialogue.CheckLogin) {
 	s.search = &search{checks: make(chan messages.LoginChecked, 1)}
 	err := askOf[messages.ToPorter](ctx, s, s.setup.Services.Porter, errNoPorter, messages.CheckLogin{
-		Book: s.setup.Book, User: a.User, Password: a.Password, Client: s.client.Addr(), Class: s.setup.Class,
+		Book: s.setup.Book, User: a.User, Password: a.Password, Client: s.client.Addr(), ClientName: s.name, Class: s.setup.Class,
 		Vars: s.secrecy.vars, Reply: s.search.checks,
 	})
 	if err != nil {

@@ -151,7 +151,7 @@ func (s *Session) switchServer(ctx context.Context, name string) {
 		other = s.setup.Names(name)
 	}
 	if other != nil && other.Admits != nil {
-		if err := other.Admits(s.client.Addr()); err != nil {
+		if err := other.Admits(s.client.Addr(), s.name); err != nil {
 			s.proxyLog(zerolog.WarnLevel).Err(err).Str("name", name).Msg("this client may not use the server of that name")
 			other = nil
 		}

@@ -28,6 +28,7 @@ type Session struct {
 	setup  *Setup
 	conn   *net.TCPConn
 	client netip.AddrPort
+	name   string // of the client in DNS; empty: it has none, or nobody looked
 	local  netip.AddrPort
 	by     Introduction
 	inbox  mailbox.Mailbox[messages.ToSession]
@@ -209,7 +210,7 @@ func (s *Session) open(ctx context.Context) error {
 	s.front = front
 	s.kids.Go(ctx, front) // ends when the connection is closed
 	cfg := s.template()
-	cfg.Client, cfg.Local = s.client, s.local
+	cfg.Client, cfg.ClientName, cfg.Local = s.client, s.name, s.local
 	now := time.Now()
 	s.mind = dialogue.New(cfg, now)
 	s.timer = time.NewTimer(time.Hour)
@@ -359,4 +360,7 @@ func (s *Session) tag(e *zerolog.Event) *zerolog.Event {
 // MarshalZerologObject gives what every line of the session carries.
 func (s *Session) MarshalZerologObject(e *zerolog.Event) {
 	e.Uint64("session", uint64(s.id)).Str("server", s.setup.Server).Str("client", s.client.Addr().String())
+	if s.name != "" {
+		e.Str("client_name", s.name)
+	}
 }

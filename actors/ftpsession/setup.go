@@ -72,8 +72,9 @@ type Setup struct {
 	PerName bool
 	Book    string // which accounts count under UseReverseProxyAuth (messages.CheckLogin)
 	// Admits says why a client may not use the server (ProxyForwardEnabled); nil:
-	// everybody may. It is called from several goroutines and must not block.
-	Admits func(client netip.Addr) error
+	// everybody may. name is the client's in DNS, if that was looked up. It is called from
+	// several goroutines and must not block.
+	Admits func(client netip.Addr, name string) error
 	// Guard tells which addresses clients of the forward role are taken to, as things
 	// stand now; nil: to none that they name. As Admits.
 	Guard func() (destination.Guard, error)

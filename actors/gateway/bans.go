@@ -60,7 +60,7 @@ func (g *Gateway) ban(ctx context.Context, l *layout) error {
 // limitLogins gives a door the limits on logins of users and classes.
 func limitLogins(d *reception.Door, cfg *config.Config, l config.Limits) {
 	d.PerUser, d.HostsPerUser = capOf(l.MaxClientsPerUser), capOf(l.MaxHostsPerUser)
-	d.Class = func(host netip.Addr) string { return classOf(cfg, host) }
+	d.Class = func(host netip.Addr, name string) string { return classOf(cfg, host, name) }
 	d.PerClass = map[string]reception.Cap{}
 	for _, c := range l.MaxClientsPerClass {
 		d.PerClass[c.Class] = capOf(c.Cap)

@@ -35,6 +35,8 @@ type choice struct {
 	porter    *porter.Porter
 
 	resolver *dns.Resolver
+	names    *dns.Names // of clients
+	log      zerolog.Logger
 	store    stores.Store       // of positions, assignments and health; nil until it is opened
 	files    *backendfile.Lists // lists of backends
 	shells   *accounts.List     // /etc/shells
@@ -58,6 +60,7 @@ func newChoice(p config.Process, processors *service.Processors, log zerolog.Log
 		shells:   accounts.NewList("/etc/shells", log),
 		banned:   accounts.NewList("/etc/ftpusers", log),
 	}
+	c.names, c.log = dns.NewNames(c.resolver), log
 	c.tls.Store(&map[messages.PoolID]backendTLS{})
 	c.policy = policy.New(policy.Config{Log: log})
 	c.health = health.New(health.Config{

@@ -137,11 +137,11 @@ var errNotPrivate = errors.New("forward proxying is for clients of RFC 1918 addr
 
 // admits says who may use a forward proxy, of the clients of one class; nil: all of
 // them.
-func admits(classes []*config.Class, name string) func(netip.Addr) error {
+func admits(classes []*config.Class, name string) func(netip.Addr, string) error {
 	i := slices.IndexFunc(classes, func(c *config.Class) bool { return c.Name == name })
 	switch {
 	case i < 0 || !classes[i].ForwardSet:
-		return func(client netip.Addr) error {
+		return func(client netip.Addr, _ string) error {
 			if destination.FromPrivate(client) {
 				return nil
 			}
@@ -151,5 +151,5 @@ func admits(classes []*config.Class, name string) func(netip.Addr) error {
 		return nil
 	}
 	err := fmt.Errorf("forward proxying is not for clients of class '%s' (ProxyForwardEnabled off)", name)
-	return func(netip.Addr) error { return err }
+	return func(netip.Addr, string) error { return err }
 }

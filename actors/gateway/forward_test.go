@@ -105,7 +105,7 @@ func TestAdmits(t *testing.T) {
 	} {
 		var err error
 		if admit := admits(classes, c.class); admit != nil {
-			err = admit(netip.MustParseAddr(c.client))
+			err = admit(netip.MustParseAddr(c.client), "")
 		}
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s of class %q: %v, want %q", c.client, c.class, err, c.want)

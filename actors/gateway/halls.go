@@ -113,11 +113,11 @@ func newHall(sites []*site, at netip.AddrPort, cfg *config.Config) *hall {
 	for _, s := range sites[1:] {
 		door.Behind[s.door.Server] = s.door
 	}
-	door.Setup = func(client netip.Addr) (*ftpsession.Setup, error) {
-		class := classOf(cfg, client)
+	door.Setup = func(client netip.Addr, name string) (*ftpsession.Setup, error) {
+		class := classOf(cfg, client, name)
 		setup := h.setups[class][0]
 		if setup != nil && setup.Admits != nil {
-			if err := setup.Admits(client); err != nil {
+			if err := setup.Admits(client, name); err != nil {
 				return nil, err
 			}
 		}
@@ -185,8 +185,8 @@ func (all halls) unreachable(s *site) (by *site) {
 	return by
 }
 
-func classOf(cfg *config.Config, client netip.Addr) string {
-	if c := cfg.ClassOf(client, ""); c != nil {
+func classOf(cfg *config.Config, client netip.Addr, name string) string {
+	if c := cfg.ClassOf(client, name); c != nil {
 		return c.Name
 	}
 	return ""

@@ -84,6 +84,9 @@ func (g *Gateway) lay(ctx context.Context, cfg *config.Config) (*layout, error) 
 			return nil
 		},
 	}
+	if cfg.LooksUpNames() {
+		l.plan.Names = g.choice.names
+	}
 	return l, nil
 }
 

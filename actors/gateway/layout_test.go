@@ -262,7 +262,7 @@ func TestNames_lead_to_servers_of_the_same_address_only(t *testing.T) {
 		{"[2001:db8::1]:21", "fallback", "two", ""},
 	} {
 		h := all.at(netip.MustParseAddrPort(c.local))
-		setup, err := h.door.Setup(netip.MustParseAddr("192.0.2.77"))
+		setup, err := h.door.Setup(netip.MustParseAddr("192.0.2.77"), "")
 		if err != nil || setup.Server != c.first || h.door.Server != c.first {
 			t.Fatalf("at %s: %+v, %v", c.local, setup, err)
 		}
@@ -284,12 +284,12 @@ func TestNames_lead_to_servers_of_the_same_address_only(t *testing.T) {
 		"192.0.2.1:21": false, "192.0.2.2:21": false, // a ServerAlias makes names count
 		"10.0.0.1:21": true, "192.0.2.9:21": true, // that of a server at another address does not
 	} {
-		setup, err := all.at(netip.MustParseAddrPort(local)).door.Setup(netip.MustParseAddr("192.0.2.77"))
+		setup, err := all.at(netip.MustParseAddrPort(local)).door.Setup(netip.MustParseAddr("192.0.2.77"), "")
 		if err != nil || setup.AnyName != want {
 			t.Errorf("at %s any name will do: %v, want %v", local, setup.AnyName, want)
 		}
 	}
-	if setup, err := all.at(netip.MustParseAddrPort("192.0.2.1:990")).door.Setup(netip.MustParseAddr("192.0.2.77")); err != nil || setup.Names != nil {
+	if setup, err := all.at(netip.MustParseAddrPort("192.0.2.1:990")).door.Setup(netip.MustParseAddr("192.0.2.77"), ""); err != nil || setup.Names != nil {
 		t.Errorf("a server alone without aliases asks for names: %+v, %v", setup, err)
 	}
 	if h := all.at(netip.MustParseAddrPort("192.0.2.1:2121")); h != nil {

@@ -87,6 +87,7 @@ func (g *Gateway) adopt(ctx context.Context) (err error) {
 		closeSockets(fresh)
 		return err
 	}
+	g.choice.names.Forget() // a reload is also how DNS is asked anew
 	g.sayWhatStays(cfg.Process)
 	if err := g.choice.retire(g.layout); err != nil {
 		g.log.Warn().Err(err).Msg("closing the databases of the configuration before the last")

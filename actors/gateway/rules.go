@@ -51,14 +51,14 @@ func (r regime) enforce(own *ftpsession.Setup) {
 	}
 	own.Dialogue.Rules = rules
 	if before := own.Admits; len(set.Access.Limits) > 0 {
-		own.Admits = func(client netip.Addr) error {
-			if v := set.Access.JudgeConnect(config.Client{Addr: client, Class: r.class}); v.Denied {
+		own.Admits = func(client netip.Addr, name string) error {
+			if v := set.Access.JudgeConnect(config.Client{Addr: client, Name: name, Class: r.class}); v.Denied {
 				return fmt.Errorf("<Limit LOGIN> at %s keeps this client out", v.At)
 			}
 			if before == nil {
 				return nil
 			}
-			return before(client)
+			return before(client, name)
 		}
 	}
 }
@@ -110,7 +110,7 @@ func (r regime) shown(set *config.Settings, path string) []string {
 
 func refuses(access *config.Access, class string) func(string, dialogue.Caller) string {
 	return func(command string, by dialogue.Caller) string {
-		v := access.Judge(command, config.Client{Addr: by.Addr, Class: class, User: by.User, Groups: by.Groups})
+		v := access.Judge(command, config.Client{Addr: by.Addr, Name: by.Name, Class: class, User: by.User, Groups: by.Groups})
 		if !v.Denied {
 			return ""
 		}
@@ -137,7 +137,7 @@ func (r regime) later(own *ftpsession.Setup) func(dialogue.Caller) *ftpsession.S
 	var mu sync.Mutex
 	made := map[string]*ftpsession.Setup{} // by the sections that apply
 	return func(by dialogue.Caller) *ftpsession.Setup {
-		which := r.server.Matching(config.Client{Addr: by.Addr, Class: r.class, User: by.User, Groups: by.Groups})
+		which := r.server.Matching(config.Client{Addr: by.Addr, Name: by.Name, Class: r.class, User: by.User, Groups: by.Groups})
 		if len(which) == 0 {
 			return nil
 		}

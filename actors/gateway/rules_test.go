@@ -183,18 +183,34 @@ func TestRules_are_bounded(t *testing.T) {
 func TestRules_at_connect(t *testing.T) {
 	r, own := regimeOf(t, proxied+"<Limit LOGIN>\nDeny from 192.0.2.0/24\nDenyUser eve\n</Limit>")
 	r.enforce(own)
-	if err := own.Admits(netip.MustParseAddr("192.0.2.1")); err == nil || !strings.Contains(err.Error(), "<Limit LOGIN> at ") {
+	if err := own.Admits(netip.MustParseAddr("192.0.2.1"), ""); err == nil || !strings.Contains(err.Error(), "<Limit LOGIN> at ") {
 		t.Errorf("an address that is denied hears %v", err)
 	}
-	if err := own.Admits(netip.MustParseAddr("192.0.3.1")); err != nil {
+	if err := own.Admits(netip.MustParseAddr("192.0.3.1"), ""); err != nil {
 		t.Error(err)
 	}
 	barred := fmt.Errorf("somebody else says no")
 	r2, other := regimeOf(t, proxied+"<Limit LOGIN>\nDenyUser eve\n</Limit>")
-	other.Admits = func(netip.Addr) error { return barred }
+	other.Admits = func(netip.Addr, string) error { return barred }
 	r2.enforce(other)
-	if err := other.Admits(netip.MustParseAddr("192.0.3.1")); err != barred {
+	if err := other.Admits(netip.MustParseAddr("192.0.3.1"), ""); err != barred {
 		t.Errorf("what was asked before is not asked any more: %v", err)
+	}
+}
+
+func TestRules_about_names(t *testing.T) {
+	r, own := regimeOf(t, proxied+"<Limit LOGIN>\nDeny from .evil.test\n</Limit>\n<Limit STOR>\nOrder deny,allow\nAllow from *.friend.test\n</Limit>")
+	r.enforce(own)
+	addr := netip.MustParseAddr("192.0.2.1")
+	for name, c := range map[string]struct{ in, stores bool }{
+		"mail.evil.test": {false, false}, "a.friend.test": {true, true}, "": {true, false}, "evil.test.friend.example": {true, false},
+	} {
+		if err := own.Admits(addr, name); (err == nil) != c.in {
+			t.Errorf("%q comes in: %v", name, err)
+		}
+		if why := own.Dialogue.Rules.Refuses("STOR", dialogue.Caller{Addr: addr, Name: name, User: "joe"}); (why == "") != c.stores {
+			t.Errorf("%q stores: %q", name, why)
+		}
 	}
 }
 

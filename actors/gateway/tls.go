@@ -14,7 +14,7 @@ import (
 // secure gives the sessions of a server what they need for TLS.
 func (g *Gateway) secure(s *ftpsession.Setup, cfg *config.Config, set *config.Settings) (err error) {
 	s.TLSLog = g.logs.tls(set.TLS, s.Log)
-	if s.TLS, err = frontTLS(cfg, set.TLS, s.TLSLog); err != nil {
+	if s.TLS, err = g.frontTLS(cfg, set.TLS, s.TLSLog); err != nil {
 		return err
 	}
 	if s.BackendTLS, err = g.backTLS(s.Pool, set.BackendTLS, s.ProxyLog); err != nil {

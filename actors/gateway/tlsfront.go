@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -33,7 +32,7 @@ func frontDialogue(t config.TLS) dialogue.TLS {
 }
 
 // frontTLS is TLS with the clients of one server; nil: TLSEngine is off.
-func frontTLS(cfg *config.Config, t config.TLS, log zerolog.Logger) (*stage.Server, error) {
+func (g *Gateway) frontTLS(cfg *config.Config, t config.TLS, log zerolog.Logger) (*stage.Server, error) {
 	if !t.Engine {
 		return nil, nil
 	}
@@ -65,7 +64,7 @@ func frontTLS(cfg *config.Config, t config.TLS, log zerolog.Logger) (*stage.Serv
 		sc.CacheLifetime = -1
 	}
 	if cfg.Process.UseReverseDNS {
-		sc.ClientName = clientName
+		sc.ClientName = g.choice.clientName
 	}
 	s, err := stage.NewServer(sc)
 	if err != nil {
@@ -110,22 +109,12 @@ func ticketKeys(words []string) (age time.Duration, count int) {
 	return age, count
 }
 
-// nameTimeout bounds the look-up of one client's name.
-const nameTimeout = 5 * time.Second
-
 // clientName is a client's name in DNS, if that name leads back to its address.
-func clientName(client netip.Addr) string {
-	ctx, cancel := context.WithTimeout(context.Background(), nameTimeout)
-	defer cancel()
-	names, err := net.DefaultResolver.LookupAddr(ctx, client.String())
+func (c *choice) clientName(client netip.Addr) string {
+	name, err := c.names.Of(context.Background(), client) // it has a limit of its own
 	if err != nil {
-		return "" // it has none
+		c.log.Warn().Err(err).Str("client", client.String()).Msg("a client's certificate is held against no name")
+		return ""
 	}
-	for _, name := range names[:min(len(names), 10)] { // whoever owns the address writes this list
-		addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
-		if err == nil && slices.ContainsFunc(addrs, func(a netip.Addr) bool { return a.Unmap() == client.Unmap() }) {
-			return strings.TrimSuffix(name, ".")
-		}
-	}
-	return ""
+	return name
 }

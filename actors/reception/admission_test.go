@@ -71,7 +71,7 @@ func TestAdmission_without_a_server_says_so(t *testing.T) {
 
 func TestAdmission_of_a_client_that_is_not_permitted_is_silent(t *testing.T) {
 	h := open(t, time.Second, func(_ *reception.Plan, d *reception.Door) {
-		d.Setup = func(netip.Addr) (*ftpsession.Setup, error) {
+		d.Setup = func(netip.Addr, string) (*ftpsession.Setup, error) {
 			return nil, errors.New("ProxyEngine is off for this client")
 		}
 	})
@@ -218,12 +218,12 @@ func TestCrash_of_the_reception(t *testing.T) {
 	h.r.Adopt(h.plan(func(_ *reception.Plan, d *reception.Door) {
 		once := true
 		setup := d.Setup
-		d.Setup = func(a netip.Addr) (*ftpsession.Setup, error) {
+		d.Setup = func(a netip.Addr, name string) (*ftpsession.Setup, error) {
 			if once {
 				once = false
 				panic("boom")
 			}
-			return setup(a)
+			return setup(a, name)
 		}
 	}))
 	until(t, "the fall", func() bool { return h.knock().greeting() == "" })

@@ -50,7 +50,7 @@ func (r *Reception) receive(ctx context.Context, m messages.AdmitClient) {
 	door := r.plan.Door(m.Listener, m.Local)
 	switch {
 	case door == nil || !door.trusts(m.Remote.Addr()):
-		r.admit(ctx, m, ftpsession.Introduction{})
+		r.welcome(ctx, m, ftpsession.Introduction{})
 	case len(r.arrivals) >= maxArrivals:
 		r.turnAway(m, ftp.Reply{}, "too many connections wait for their PROXY header")
 		_ = m.Conn.Close() // nothing was said on it
@@ -74,7 +74,7 @@ func (r *Reception) heard(ctx context.Context, a *arrival, err error) {
 	case errors.As(err, &crash):
 		r.cfg.Log.Error().Err(err).Bytes("stack", crash.Stack).Msg("reading a PROXY header ended by a fault")
 	case err == nil && h.Local:
-		r.admit(ctx, m, ftpsession.Introduction{})
+		r.welcome(ctx, m, ftpsession.Introduction{})
 		return
 	case err == nil && !nameable(h):
 		err = errNobody
@@ -89,7 +89,7 @@ func (r *Reception) heard(ctx context.Context, a *arrival, err error) {
 		by.UniqueID = string(id)
 	}
 	m.Remote = h.Source
-	r.admit(ctx, m, by)
+	r.welcome(ctx, m, by)
 }
 
 // nameable reports whether a header names somebody who can have connected.
@@ -98,8 +98,11 @@ func nameable(h proxyproto.Header) bool {
 	return h.Known() && !a.IsUnspecified() && !a.IsMulticast()
 }
 
-// forget closes what balancers have brought and nobody will look after.
+// forget closes the connections that nobody will look after.
 func (r *Reception) forget() {
+	for _, n := range r.namings {
+		r.dismiss(n)
+	}
 	for a := range r.arrivals {
 		_ = a.client.Conn.Close() // nothing was said on it
 	}

@@ -60,9 +60,9 @@ func TestBalancers_speak_for_their_clients(t *testing.T) {
 	h := behind(t, func(_ *reception.Plan, d *reception.Door) {
 		d.PerHost = reception.Cap{Max: 1, Text: "one from your host"}
 		setup := d.Setup
-		d.Setup = func(a netip.Addr) (*ftpsession.Setup, error) {
+		d.Setup = func(a netip.Addr, name string) (*ftpsession.Setup, error) {
 			asked = append(asked, a)
-			return setup(a)
+			return setup(a, name)
 		}
 	})
 	first := h.knock().from(t, proxyproto.V1, "192.0.2.1:1111").login()

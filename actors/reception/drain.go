@@ -29,12 +29,15 @@ func (r *Reception) drain(end context.CancelCauseFunc) {
 	for len(r.sessions) > 0 {
 		select {
 		case exit := <-r.kids.Exits():
-			if a, ok := exit.Actor.(*arrival); ok {
+			switch a := exit.Actor.(type) {
+			case *arrival:
 				_ = a.client.Conn.Close() // the house is closing, nothing was promised
 				delete(r.arrivals, a)
-				continue
+			case *naming:
+				r.dismiss(a)
+			default:
+				r.sessionEnded(exit)
 			}
-			r.sessionEnded(exit)
 		case m := <-r.inbox.C():
 			r.answerClosed(m)
 		case <-nudge.C:

@@ -37,10 +37,10 @@ type claim struct {
 }
 
 // visitor is a client as bans see it.
-func (d *Door) visitor(host netip.Addr, user string) messages.Visitor {
+func (d *Door) visitor(host netip.Addr, name, user string) messages.Visitor {
 	v := messages.Visitor{Server: d.Server, Host: host, User: user}
 	if d.Class != nil {
-		v.Class = d.Class(host)
+		v.Class = d.Class(host, name)
 	}
 	return v
 }
@@ -69,7 +69,7 @@ func (r *Reception) login(m messages.AskLogin) messages.LoginAnswered {
 	if behind := door.Behind[m.Server]; behind != nil {
 		door = behind
 	}
-	by := door.visitor(g.place.host, m.User)
+	by := door.visitor(g.place.host, g.name, m.User)
 	if b := r.cfg.Bans.Banned(messages.AskBan{Visitor: by}); b.Banned {
 		if b.Text == "" { // who has come so far is owed an answer
 			b.Text = "Login incorrect."

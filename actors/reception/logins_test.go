@@ -82,7 +82,7 @@ func TestMaxClientsPerUser_of_a_session_that_changes_its_mind(t *testing.T) {
 
 func TestMaxClientsPerClass(t *testing.T) {
 	h := open(t, time.Second, func(_ *reception.Plan, d *reception.Door) {
-		d.Class = func(netip.Addr) string { return "local" }
+		d.Class = func(netip.Addr, string) string { return "local" }
 		d.PerClass = map[string]reception.Cap{"local": {Max: 1, Text: "class of %m"}, "other": {Max: 7, Text: "other"}}
 	})
 	first := h.knock().as("ann")
@@ -165,7 +165,7 @@ func TestBans_are_looked_at_by_the_way(t *testing.T) {
 		"mal":       {Banned: true, Why: "user mal is banned"},
 	}}
 	h := openWith(t, reception.Config{Drain: time.Second, Bans: bans}, func(_ *reception.Plan, d *reception.Door) {
-		d.Class = func(netip.Addr) string { return "local" }
+		d.Class = func(netip.Addr, string) string { return "local" }
 		d.PerUser, d.HostsPerUser = reception.Cap{Max: 1, Text: "one"}, reception.Cap{Max: 1, Text: "one host"}
 		d.PerClass = map[string]reception.Cap{"local": {Max: 2, Text: "class"}}
 		d.PerHost = reception.Cap{Max: 3, Text: "host"}

@@ -41,8 +41,8 @@ type Door struct {
 	PerUser   Cap    // MaxClientsPerUser
 	// HostsPerUser is MaxHostsPerUser: how many a user may be logged in from.
 	HostsPerUser Cap
-	PerClass     map[string]Cap               // MaxClientsPerClass, by class
-	Class        func(host netip.Addr) string // of a client; nil: there are no classes
+	PerClass     map[string]Cap                            // MaxClientsPerClass, by class
+	Class        func(host netip.Addr, name string) string // of a client; nil: there are no classes
 	// Mute turns clients away without a word: they begin with TLS and understand
 	// nothing in clear.
 	Mute bool
@@ -55,7 +55,8 @@ type Door struct {
 	Balancers []netip.Prefix
 	// Setup makes what a client's session needs; an error turns the client
 	// away without a word (ProxyEngine off, a client that is not permitted).
-	Setup func(client netip.Addr) (*ftpsession.Setup, error)
+	// name is the client's in DNS; empty: it has none, or no rule is about names.
+	Setup func(client netip.Addr, name string) (*ftpsession.Setup, error)
 }
 
 // refusal is what a client that is turned away hears; empty: nothing.
@@ -74,6 +75,8 @@ type Plan struct {
 	// Door finds the server for a listener and the address a client arrived
 	// at; nil means that no server serves it.
 	Door func(listener string, local netip.AddrPort) *Door
+	// Names knows clients' names, which rules are about; nil: none is.
+	Names Names
 }
 
 // Config of the actor.
@@ -95,8 +98,10 @@ type Reception struct {
 	plan     Plan
 	kids     *supervise.Group
 	sessions map[messages.SessionID]*guest
-	arrivals map[*arrival]struct{} // clients whose balancers are yet to say who they are
-	counts   map[place]int         // connections per server and host
+	arrivals map[*arrival]struct{}  // clients whose balancers are yet to say who they are
+	namings  map[netip.Addr]*naming // whose clients' names are being looked up
+	unnamed  unnamed
+	counts   map[place]int // connections per server and host
 	logins   map[string]int
 	classes  map[ward]int // logins, too
 	users    map[account]map[*guest]struct{}
@@ -115,6 +120,7 @@ type place struct {
 type guest struct {
 	session *ftpsession.Session
 	place   place
+	name    string // of its host in DNS
 	door    *Door
 	claim   claim
 }
@@ -135,6 +141,7 @@ func New(cfg Config, plan Plan) *Reception {
 		inbox:    mailbox.New[messages.ToReception](cfg.Capacity),
 		sessions: map[messages.SessionID]*guest{},
 		arrivals: map[*arrival]struct{}{},
+		namings:  map[netip.Addr]*naming{},
 		counts:   map[place]int{},
 		logins:   map[string]int{},
 		classes:  map[ward]int{},
@@ -178,11 +185,14 @@ func (r *Reception) Run(ctx context.Context) error {
 			r.handle(sessionCtx, m)
 		case r.plan = <-r.plans:
 		case exit := <-r.kids.Exits():
-			if a, ok := exit.Actor.(*arrival); ok {
+			switch a := exit.Actor.(type) {
+			case *arrival:
 				r.heard(sessionCtx, a, exit.Err)
-				continue
+			case *naming:
+				r.named(sessionCtx, a, exit.Err)
+			default:
+				r.sessionEnded(exit)
 			}
-			r.sessionEnded(exit)
 		case <-ctx.Done():
 			r.drain(end)
 			return nil
@@ -211,8 +221,9 @@ func nod(m messages.AdmitClient) {
 	}
 }
 
-// admit opens a session, or turns the client away. by is what its balancer said.
-func (r *Reception) admit(ctx context.Context, m messages.AdmitClient, by ftpsession.Introduction) {
+// admit opens a session, or turns the client away. by is what its balancer said, name
+// is the client's in DNS.
+func (r *Reception) admit(ctx context.Context, m messages.AdmitClient, by ftpsession.Introduction, name string) {
 	admitted := false
 	defer func() {
 		if !admitted {
@@ -225,7 +236,7 @@ func (r *Reception) admit(ctx context.Context, m messages.AdmitClient, by ftpses
 		r.turnAway(m, ftp.NoServer(m.Local.Addr()), "no server for this address")
 		return
 	}
-	at, who := place{door.Server, host}, door.visitor(host, "")
+	at, who := place{door.Server, host}, door.visitor(host, name, "")
 	switch now := time.Now(); {
 	case r.plan.MaxInstances > 0 && len(r.sessions) >= r.plan.MaxInstances:
 		r.turnAway(m, ftp.Reply{}, fmt.Sprintf("MaxInstances (%d) reached", r.plan.MaxInstances))
@@ -244,7 +255,7 @@ func (r *Reception) admit(ctx context.Context, m messages.AdmitClient, by ftpses
 		r.turnAway(m, door.refusal(door.Conns.text()), "MaxConnectionsPerHost reached")
 		return
 	}
-	setup, err := door.Setup(host)
+	setup, err := door.Setup(host, name)
 	if err != nil {
 		r.turnAway(m, ftp.Reply{}, err.Error())
 		return
@@ -253,7 +264,8 @@ func (r *Reception) admit(ctx context.Context, m messages.AdmitClient, by ftpses
 	r.served++
 	s := ftpsession.New(r.lastID, m.Conn, m.Remote, m.Local, setup)
 	s.Introduce(by)
-	r.sessions[s.ID()] = &guest{session: s, place: at, door: door}
+	s.Name(name)
+	r.sessions[s.ID()] = &guest{session: s, place: at, name: name, door: door}
 	r.counts[at]++
 	admitted = true
 	r.kids.Go(ctx, s) // ends with its client, or when the house is closed

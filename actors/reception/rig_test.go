@@ -126,7 +126,7 @@ func (h *house) backend() netip.AddrPort {
 
 // plan is one that lets everybody into the server "main".
 func (h *house) plan(change func(*reception.Plan, *reception.Door)) reception.Plan {
-	door := &reception.Door{Server: "main", Setup: func(netip.Addr) (*ftpsession.Setup, error) { return h.setup, nil }}
+	door := &reception.Door{Server: "main", Setup: func(netip.Addr, string) (*ftpsession.Setup, error) { return h.setup, nil }}
 	plan := reception.Plan{Door: func(string, netip.AddrPort) *reception.Door { return door }}
 	if change != nil {
 		change(&plan, door)

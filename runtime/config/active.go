@@ -12,7 +12,7 @@ var active = []string{
 	"ExtendedLog", "FactsDefault", "FactsOptions", "From", "Group", "LogFormat", "LogOptions", "MasqueradeAddress", "MaxClients", "MaxClientsPerHost", "MaxConnectionRate",
 	"MaxConnectionsPerHost", "MaxInstances", "PassivePorts", "PidFile", "Port", "Satisfy", "ServerAlias",
 	"ServerLog", "ServerName", "ServerType", "SocketBindTight", "SystemLog", "TCPNoDelay", "TimeoutIdle",
-	"TimeoutLogin", "TimeoutNoTransfer", "TimeoutSession", "TimeoutStalled", "Trace", "TraceLog", "TransferLog", "UseIPv6", "User",
+	"TimeoutLogin", "TimeoutNoTransfer", "TimeoutSession", "TimeoutStalled", "Trace", "TraceLog", "TransferLog", "UseIPv6", "UseReverseDNS", "User",
 
 	"<Limit>", "Allow", "AllowAll", "AllowClass", "AllowFilter", "AllowGroup", "AllowUser", "Deny", "DenyAll", "DenyClass",
 	"DenyFilter", "DenyGroup", "DenyUser", "Order", "PathAllowFilter", "PathDenyFilter",

@@ -55,7 +55,9 @@ var processRows = []Directive{
 		Text:  `Whether IPv6 is used for listening and for data connections.`,
 		parse: flag(func(p *Process) *bool { return &p.UseIPv6 })},
 	{Name: "UseReverseDNS", Contexts: anyServer, Syntax: "on|off", Default: "on",
-		Text:  `Whether names of clients' addresses are looked up, for logs and for <Class> rules about names. off spares a query per connection.`,
+		Text: `Whether names of clients' addresses are looked up, where something depends on them: rules about names in From, Allow and Deny,
+and dNSNameRequired and CommonNameRequired of TLSOptions. A name counts if it leads back to the address. With such rules a client waits for its name
+before it is admitted, 5 seconds at most; whose name cannot be found has none. Without them nothing is looked up.`,
 		parse: flag(func(p *Process) *bool { return &p.UseReverseDNS })},
 	{Name: "TCPBackLog", Contexts: InServer, Syntax: "n", Default: "128", Unit: "connections",
 		Text:  `How many connections the kernel may hold that the service has not accepted yet.`,

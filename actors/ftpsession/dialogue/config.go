@@ -9,6 +9,8 @@ import (
 type Config struct {
 	Client netip.AddrPort // the client's end of the control connection
 	Local  netip.AddrPort // our end
+	// ClientName is the client's name in DNS, for rules about names; empty: it has none.
+	ClientName string
 
 	ServerNames []string // names that HOST may give: ServerName and ServerAlias
 	UseIPv6     bool

@@ -41,6 +41,7 @@ type Rules struct {
 // Caller is the client as rules see it.
 type Caller struct {
 	Addr   netip.Addr
+	Name   string   // in DNS; empty: it has none, or nobody looked
 	User   string   // empty: not known yet
 	Groups []string // nil: not known
 }
@@ -77,7 +78,7 @@ func (f *Filter) stops(text string) string {
 
 // caller is the client as far as it is known.
 func (m *Machine) caller() Caller {
-	by := Caller{Addr: m.cfg.Client.Addr()}
+	by := Caller{Addr: m.cfg.Client.Addr(), Name: m.cfg.ClientName}
 	switch known := m.login.known; {
 	case m.journey.guest != nil:
 		by.User, by.Groups = m.journey.guest.user, m.journey.guest.groups
@@ -145,7 +146,7 @@ func (m *Machine) barsLogin(user string) bool {
 	if rules == nil || rules.Refuses == nil || m.cfg.Selection == AtPass || m.journey.guest != nil {
 		return false
 	}
-	why := rules.Refuses("LOGIN", Caller{Addr: m.cfg.Client.Addr(), User: user})
+	why := rules.Refuses("LOGIN", Caller{Addr: m.cfg.Client.Addr(), Name: m.cfg.ClientName, User: user})
 	if why == "" {
 		return false
 	}
@@ -213,7 +214,8 @@ func (m *Machine) adopt(cfg Config) { m.cfg = m.cfg.Changed(cfg) }
 // that a client has logged in, and what has done its work by then. Which directives
 // are left, config.afterLogin says.
 func (cfg *Config) Changed(to Config) Config {
-	to.Client, to.Local, to.ServerNames, to.UseIPv6 = cfg.Client, cfg.Local, cfg.ServerNames, cfg.UseIPv6
+	to.Client, to.ClientName, to.Local = cfg.Client, cfg.ClientName, cfg.Local
+	to.ServerNames, to.UseIPv6 = cfg.ServerNames, cfg.UseIPv6
 	to.Selection, to.Forward.Method, to.Greeting = cfg.Selection, cfg.Forward.Method, cfg.Greeting
 	to.DenyMsg, to.MaxLoginAttempts, to.LimitLogins, to.TimeoutLogin = cfg.DenyMsg, cfg.MaxLoginAttempts, cfg.LimitLogins, cfg.TimeoutLogin
 	to.RetryCount, to.TimeoutConnect = cfg.RetryCount, cfg.TimeoutConnect

@@ -352,10 +352,11 @@ func TestLater(t *testing.T) {
 // TestLaterKeepsWhatIsSettled: the peers, and how they are spoken with.
 func TestLaterKeepsWhatIsSettled(t *testing.T) {
 	cfg := usual()
-	cfg.TLS.Enabled, cfg.ServerNames = true, []string{"here"}
+	cfg.TLS.Enabled, cfg.ServerNames, cfg.ClientName = true, []string{"here"}, "client.test"
 	m := New(cfg, epoch)
 	m.adopt(Config{Selection: AtDestination, DataPolicy: OnlyPASV})
-	if m.cfg.Client != cfg.Client || m.cfg.Selection != AtConnect || !m.cfg.TLS.Enabled || len(m.cfg.ServerNames) != 1 || m.cfg.DataPolicy != OnlyPASV {
+	if m.cfg.Client != cfg.Client || m.cfg.Selection != AtConnect || !m.cfg.TLS.Enabled || len(m.cfg.ServerNames) != 1 || m.cfg.DataPolicy != OnlyPASV ||
+		m.caller().Name != "client.test" {
 		t.Errorf("adopted %+v", m.cfg)
 	}
 }

@@ -57,7 +57,7 @@ func (m *Machine) arrive(now time.Time, host ftp.Reply, cfg *Config) []Action {
 func (m *Machine) settleIn(cfg Config, why moving) {
 	m.do(Note{Level: Info, Text: "moving to another server, by its name"})
 	m.leaveBackend()
-	cfg.Client, cfg.Local = m.cfg.Client, m.cfg.Local
+	cfg.Client, cfg.ClientName, cfg.Local = m.cfg.Client, m.cfg.ClientName, m.cfg.Local
 	m.cfg = cfg
 	m.login, m.journey, m.early, m.type_ = login{}, journey{}, "", cfg.firstType()
 	m.front.moved = why == bySNI && m.greeted
