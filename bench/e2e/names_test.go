@@ -3,6 +3,7 @@ package e2e
 import (
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,10 +93,9 @@ func TestNames_cost_nobody_else(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	heard := make(chan struct{})
-	t.Cleanup(func() { silent.Close(); <-heard })
-	go func() {
-		defer close(heard)
+	var listening sync.WaitGroup
+	t.Cleanup(func() { silent.Close(); listening.Wait() })
+	listening.Go(func() {
 		for b := make([]byte, 512); ; {
 			if _, _, err := silent.ReadFrom(b); err != nil {
 				return
@@ -105,7 +105,7 @@ func TestNames_cost_nobody_else(t *testing.T) {
 			default:
 			}
 		}
-	}()
+	})
 	server := &peers.DNS{Addr: silent.LocalAddr().String()}
 	for name, lines := range map[string][]string{
 		"no_rules":     {"<Limit LOGIN>\nDeny from 10.1.* 192.0.2.0/24\n</Limit>"},

@@ -32,6 +32,7 @@ func (l *loader) checkSettings(s *Server, r resolved) {
 	}
 	l.checkSources(r)
 	l.checkDirect(r)
+	l.checkForeignClass(r)
 	l.checkHealth(r)
 	l.checkFrontTLS(r)
 	l.checkBackendTLS(r)

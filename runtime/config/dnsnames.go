@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -126,4 +127,16 @@ func (l *loader) checkNameRules(c *Config) {
 		l.report(Warning, r.Pos, directive, fmt.Sprintf("'%s' is about clients' names, which are not known as UseReverseDNS is off: it fits %s", r, who))
 		return true
 	})
+}
+
+// checkForeignClass tells of a class of data addresses that depends on names: only
+// clients have one.
+func (l *loader) checkForeignClass(r resolved) {
+	for _, class := range l.classes {
+		if class.Name != r.Data.AllowForeignClass || !slices.ContainsFunc(class.From, AddressRule.AboutName) {
+			continue
+		}
+		l.report(Warning, r.at("AllowForeignAddress"), "AllowForeignAddress", fmt.Sprintf(
+			"class '%s' has rules about names; those of data addresses are not looked up, and count as not known", class.Name))
+	}
 }

@@ -73,6 +73,11 @@ func TestRules_that_nobody_can_fit(t *testing.T) {
 			t.Errorf("%d problems say %q: %v", n, want, report.Problems)
 		}
 	}
+	_, report = loadText(nameless+"<Class a>\nFrom .a.test\n</Class>\n<Class b>\nFrom 10.0.0.0/8\n</Class>\nAllowForeignAddress a\n"+
+		"<VirtualHost 127.0.0.1>\nPort 2100\n"+nameless+"AllowForeignAddress b\n</VirtualHost>", nil)
+	if len(report.Problems) != 1 || !strings.Contains(report.Problems[0].String(), ":9:1: warning: AllowForeignAddress: class 'a' has rules about names") {
+		t.Errorf("of a class of data addresses is said %v", report.Problems)
+	}
 	_, report = loadText(text, nil)
 	for _, p := range report.Problems {
 		if strings.Contains(p.Text, "clients' names") {
