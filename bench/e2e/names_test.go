@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/sluice-gateway/sluice/bench/certs"
 	"github.com/sluice-gateway/sluice/bench/peers"
 )
 
@@ -139,5 +142,60 @@ func TestNames_cost_nobody_else(t *testing.T) {
 	peers.DialFrom(t, enemy, addr).Login("bob", "x")
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("the second time it waited for %v", took)
+	}
+}
+
+// TestNames_at_a_reload: rules about names that come with a reload count from the next client on, and go with the next.
+func TestNames_at_a_reload(t *testing.T) {
+	t.Parallel()
+	peers.RequireGateway(t)
+	_, urls, _ := marked(t, 1, "home")
+	dns := peers.StartDNS(t, record(households...))
+	g, port := peers.NewGateway(t), freePort(t)
+	addr, text := loopback(port), "ProxyDNSServer "+dns.Addr+"\n"+configuration(g, port, urls)
+	g.Configure(text)
+	g.Start(addr)
+	for i, c := range []struct{ line, want string }{
+		{"", "220"}, {noEvil, ""}, {noEvil + "\nUseReverseDNS off", "220"}, {noEvil, ""},
+	} {
+		if i > 0 {
+			g.Configure(text + c.line + "\n")
+			g.Signal(syscall.SIGHUP)
+			inTime(t, "a reload", func() bool { return len(noted(g, "configuration reloaded")) == i })
+		}
+		if got := greetedAt(t, enemy, addr); (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
+			t.Errorf("with %q the enemy is greeted with %q", c.line, got)
+		}
+	}
+}
+
+// TestNames_of_certificates: a client's certificate is held against its name, of which the servers of ProxyDNSServer
+// know.
+func TestNames_of_certificates(t *testing.T) {
+	t.Parallel()
+	k := certificates(t)
+	s := peers.StartScripted(t, peers.Script{})
+	dns := peers.StartDNS(t, record(households...))
+	leaf, err := k.Authority.Issue(certs.Spec{Name: "anybody", DNS: []string{"a.friend.test", "b.friend.test"}, Client: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := leaf.TLS()
+	lines := append(frontLines(t, explicit, "dNSNameRequired"), "ProxyTLSEngine off", "ProxyDNSServer "+dns.Addr,
+		"TLSVerifyClient on", "TLSCACertificateFile "+k.CA)
+	g, addr := secureGateway(t, []string{s.URL()}, lines...)
+	for from, in := range map[string]bool{friend: true, liar: false, nobody: false} {
+		config := clientConfig(t, peers.TLS12)
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+		c := peers.DialFrom(t, from, addr).Greeting()
+		c.Must(234, "AUTH TLS")
+		if err := c.HandshakeErr(config); (err == nil) != in {
+			t.Errorf("from %s: %v", from, err)
+		}
+		if in {
+			c.Login("bob", "x")
+			continue
+		}
+		inTime(t, "a line of the log", func() bool { return len(noted(g, refusedClient, "no name in DNS", from)) == 1 })
 	}
 }
