@@ -85,6 +85,7 @@ type Channel struct {
 	parting     bool           // nothing but the client's end is awaited
 	proven      bool           // the source's end was a close_notify
 	bytes       int64
+	told        bool // the end of a compressed stream was
 	counts      Counts
 	done        <-chan struct{} // closed by an abort; nil: there is none
 	gate        *gate           // nil: everything may pass at once
@@ -228,10 +229,10 @@ func (c *Channel) blame(ctx context.Context, f *fault) *fault {
 // backend to close too, which a server does when it has read everything; a
 // reset instead means that it has not.
 func (c *Channel) finish(ctx context.Context, dst *net.TCPConn) *fault {
-	if err := c.lastWords(ctx, dst); err != nil {
+	if err := c.lastWords(ctx, dst); err != nil && !c.satisfied(err) {
 		return c.blame(ctx, &fault{c.destination(), messages.StageCopy, fmt.Errorf("ending the stream on the data connection: %w", err)})
 	}
-	if err := dst.CloseWrite(); err != nil {
+	if err := dst.CloseWrite(); err != nil && !c.satisfied(err) {
 		return c.blame(ctx, &fault{c.destination(), messages.StageCopy, fmt.Errorf("closing data connection: %w", err)})
 	}
 	if c.cfg.Upload {

@@ -2,7 +2,9 @@ package data
 
 import (
 	"context"
+	"errors"
 	"net"
+	"syscall"
 )
 
 // lastWords ends the destination's streams, the compressed one and TLS, in that
@@ -21,13 +23,25 @@ func (c *Channel) lastWords(ctx context.Context, dst *net.TCPConn) error {
 	clock.dst = dst
 	conn := c.secured[c.destination()]
 	if conn == nil {
-		return clock.write(last)
-	}
-	pace := &preface{farewell: clock, say: func() (err error) { _, err = conn.Write(last); return err }}
-	if err := conn.Finish(pace); pace.err == nil {
+		err = clock.write(last)
+		c.told = err == nil
 		return err
 	}
-	return pace.err
+	pace := &preface{farewell: clock, say: func() (err error) { _, err = conn.Write(last); return err }}
+	err = conn.Finish(pace)
+	if pace.err != nil {
+		return pace.err
+	}
+	c.told = true
+	return err
+}
+
+// satisfied reports the error of a client that has gone. In MODE Z it sees in the
+// stream itself that this is whole, and need not wait for what TLS and TCP have to
+// say of it: lftp does not. One that has not seen that knows as well.
+func (c *Channel) satisfied(err error) bool {
+	gone := errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return gone && c.told && !c.cfg.Upload
 }
 
 // preface is a farewell with something to say before. Finish sees that its pace is
