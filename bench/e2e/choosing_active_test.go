@@ -159,8 +159,14 @@ func TestBackup(t *testing.T) {
 			opened := time.Now()
 			first.Open()
 			second.Open()
+			round := 0
 			inTime(t, "both are back", func() bool {
-				visitAll(t, l, 1, 60, next)
+				round++ // others each time: who has found one that is back stays with it
+				visitAll(t, l, 1, 60, func(i int) ask {
+					who := next(i)
+					who.from, who.user = fmt.Sprintf("127.0.%d.%d", 1+round%200, 2+i), fmt.Sprintf("%s.%d", who.user, round)
+					return who
+				})
 				return !changedSince(g, first.url(), "up", opened).IsZero() && !changedSince(g, second.url(), "up", opened).IsZero()
 			})
 			again := shares(t, l, visitAll(t, l, 8, 60, next))
